@@ -1,0 +1,67 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// A C library of the system, found through pkg-config; its folder holds a module map and static-inline wrappers only.
+func system(_ name: String, _ pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A built-in connector: imports `ConnectAPI` and formats, never the runtime.
+func connector(_ name: String, _ folder: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: ["ConnectAPI"] + dependencies, path: "Sources/Connectors/\(folder)", swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "sluice",
+    products: [.executable(name: "sluice", targets: ["sluice"]), .library(name: "ConnectAPI", targets: ["ConnectAPI"])],
+    targets: [
+        system("CLibpq", "libpq", apt: "libpq-dev"),
+        system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
+        system("COpenSSL", "libcrypto", apt: "libssl-dev"),
+        system("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
+        system("CMicrohttpd", "libmicrohttpd", apt: "libmicrohttpd-dev"),
+        system("CZstd", "libzstd", apt: "libzstd-dev"),
+        system("CSnappy", "snappy", apt: "libsnappy-dev"),
+        system("CLZ4", "liblz4", apt: "liblz4-dev"),
+        system("CZlib", "zlib", apt: "zlib1g-dev"),
+        system("CPCRE2", "libpcre2-8", apt: "libpcre2-dev"),
+
+        .target(name: "ConnectAPI", swiftSettings: strict),
+        .target(name: "JavaRegex", dependencies: ["CPCRE2"], swiftSettings: strict),
+        .target(name: "JSON", dependencies: ["ConnectAPI"], swiftSettings: strict),
+        .target(name: "Parquet", dependencies: ["ConnectAPI", "CZstd", "CSnappy", "CLZ4", "CZlib"], swiftSettings: strict),
+        .target(
+            name: "ConnectRuntime",
+            dependencies: ["ConnectAPI", "JSON", "JavaRegex", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
+            swiftSettings: strict),
+        connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq"]),
+        connector("ConnectorsObjectStore", "ObjectStore", ["JavaRegex", "JSON", "Parquet", "CCurl", "COpenSSL", "CZlib"]),
+        connector("ConnectorsFileStream", "FileStream", ["JSON"]),
+        connector("Connectors", "Registry", ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream"]),
+        .executableTarget(
+            name: "sluice", dependencies: ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON", "CCurl"], swiftSettings: strict),
+
+        // What tests share: real servers on free ports, Python oracles, printed seeds. May use Foundation.
+        .target(name: "TestSupport", dependencies: ["ConnectAPI"], path: "Tests/Support", swiftSettings: strict),
+        tests("ConnectAPITests", ["ConnectAPI"]),
+        tests("JSONTests", ["ConnectAPI", "JSON", "JavaRegex"]),
+        tests("ParquetTests", ["ConnectAPI", "Parquet"]),
+        tests("ConnectRuntimeTests", ["ConnectAPI", "ConnectRuntime", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
+        tests("ConnectorsPostgresTests", ["ConnectAPI", "ConnectorsPostgres", "JSON"], resources: [.copy("Golden")]),
+        tests("ConnectorsObjectStoreTests", ["ConnectAPI", "ConnectorsObjectStore", "JSON"], resources: [.copy("Golden")]),
+        tests("IntegrationTests", ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON"]),
+        tests("ChaosTests", ["ConnectAPI", "JSON"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,22 @@
+package import ConnectAPI
+
+/// Turns a column into the bytes Kafka Connect would write for each row, and back.
+package protocol Converter: Sendable {
+    /// One byte string a row, nil bytes (absent from `present`) for a null on the wire. `nullSchemaRows`: rows whose value is null without a schema
+    /// (tombstones); a nil column is a null value without a schema in every row.
+    func render(_ column: Column?, count: Int, nullSchemaRows: Bitmap?, topic: String) throws -> RenderedRows
+    /// Bytes read from a topic as a column; rows whose bytes are absent are null. Throws a `.reject` error that names the row.
+    func parse(_ rows: RenderedRows, topic: String) throws -> Column
+}
+
+/// Byte strings row by row, some of them null.
+package struct RenderedRows: Sendable {
+    package var values: VarBytes
+    /// nil: every row has bytes.
+    package var present: Bitmap?
+    package init(values: VarBytes, present: Bitmap? = nil) {
+        self.values = values
+        self.present = present
+    }
+    package func bytes(_ row: Int) -> ArraySlice<UInt8>? { present.map { $0[row] } ?? true ? values[row] : nil }
+}

@@ -1,0 +1,111 @@
+package import ConnectAPI
+
+/// The durable heart between sources and sinks: topics of columns, source positions, consumer offsets. Two implementations pass one suite:
+/// `EmbeddedLog` (SQLite) and, with `bootstrap.servers`, Kafka.
+///
+/// Offsets number records, from 0 and without gaps. Order within a topic partition is the order of `append` (Invariant 3).
+package protocol Log: Sendable {
+    /// Makes a frame durable: all its batches and its position together, or nothing (Invariant 2). Calls of one `producer` are
+    /// applied in the order they were made, and several may be under way at once: a group commit makes them durable together.
+    func append(_ frame: Frame, by producer: Producer) async throws
+
+    /// Stores batches of a snapshot unit where no reader sees them.
+    func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws
+    /// Makes a unit visible, in staging order, and moves the position, in one commit: a flip of marks, not a copy.
+    func publish(unit: String, at position: SourcePosition, by producer: Producer) async throws
+    /// Drops what was staged: one unit, or with nil everything of the connector.
+    func discard(unit: String?, connector: String) async throws
+
+    /// Batches from `offset` on: as many as fit `maxBytes`, at least one if there is any, the first cut to begin at `offset`. Empty at the
+    /// end of the partition. Throws `log.corrupt` where a checksum fails: that partition stops, the worker does not.
+    func read(_ partition: TopicPartition, from offset: Int64, maxBytes: Int) async throws -> [StoredBatch]
+    /// Suspends until one of the partitions has a record at or past its offset, a topic matching none of them was created, or the time is up.
+    func waitForRecords(past offsets: [TopicPartition: Int64], timeout: Duration) async
+
+    /// Every topic with its partitions' ranges, by name.
+    func topics() async throws -> [String: [PartitionRange]]
+
+    /// Positions of a connector, in the order its partitions were first seen.
+    func sourcePositions(of connector: String) async throws -> [SourcePosition]
+    /// Replaces positions by hand (`PATCH`/`DELETE /connectors/{name}/offsets`); a position with an empty offset map removes that partition, nil removes all.
+    func alterSourcePositions(of connector: String, _ positions: [SourcePosition]?) async throws
+
+    /// The next offset each partition of a group reads.
+    func consumerOffsets(of group: String) async throws -> [TopicPartition: Int64]
+    func commit(_ offsets: [TopicPartition: Int64], group: String) async throws
+    /// Sets (`nil` value: removes) offsets by hand; nil removes all.
+    func alterConsumerOffsets(of group: String, _ offsets: [TopicPartition: Int64?]?) async throws
+
+    /// Ends the log's threads after what is queued is durable.
+    func close() async
+}
+
+/// All batches, of however many topics, up to one source position.
+package struct Frame: Sendable {
+    package var batches: [RecordBatch]
+    package var position: SourcePosition?
+    package init(_ batches: [RecordBatch], at position: SourcePosition?) {
+        self.batches = batches
+        self.position = position
+    }
+}
+
+/// Who appends, and how its records look to others.
+package struct Producer: Sendable, Hashable {
+    package let connector: String
+    package let task: Int
+    /// How the records are rendered where somebody reads them as bytes (`sluice tap`, Kafka, dead letters).
+    package let rendering: Rendering
+    package init(connector: String, task: Int, rendering: Rendering) {
+        self.connector = connector
+        self.task = task
+        self.rendering = rendering
+    }
+}
+
+/// The converters of a connector: class names and their own settings, as configured.
+package struct Rendering: Sendable, Hashable {
+    package struct Converter: Sendable, Hashable {
+        package let className: String
+        /// Without the `key.converter.` prefix.
+        package let settings: [String: String]
+        package init(_ className: String, _ settings: [String: String] = [:]) {
+            self.className = className
+            self.settings = settings
+        }
+    }
+    package let key: Converter
+    package let value: Converter
+    package let header: Converter
+    package init(key: Converter, value: Converter, header: Converter) {
+        self.key = key
+        self.value = value
+        self.header = header
+    }
+}
+
+/// A batch as the log holds it.
+package struct StoredBatch: Sendable {
+    package let partition: TopicPartition
+    package let firstOffset: Int64
+    package let batch: RecordBatch
+    package let rendering: Rendering
+    package init(partition: TopicPartition, firstOffset: Int64, batch: RecordBatch, rendering: Rendering) {
+        self.partition = partition
+        self.firstOffset = firstOffset
+        self.batch = batch
+        self.rendering = rendering
+    }
+}
+
+/// The offsets a partition holds: `start` is the first kept, `end` the next to be written.
+package struct PartitionRange: Sendable, Hashable {
+    package let partition: Int32
+    package let start: Int64
+    package let end: Int64
+    package init(partition: Int32, start: Int64, end: Int64) {
+        self.partition = partition
+        self.start = start
+        self.end = end
+    }
+}
