@@ -18,11 +18,13 @@ public struct ConfigKey: Sendable {
     public let check: Check?
     /// Other names accepted for it, oldest last; used with a warning.
     public let aliases: [String]
+    /// Keys whose recommended values depend on this one, as REST reports them.
+    public let dependents: [String]
 
     public init(
         _ name: String, _ kind: Kind, required: Bool = false, default defaultValue: String? = nil, importance: Importance = .medium,
         doc: String = "", group: String? = nil, order: Int = -1, width: Width = .none, displayName: String? = nil, check: Check? = nil,
-        aliases: [String] = []
+        aliases: [String] = [], dependents: [String] = []
     ) {
         self.name = name
         self.kind = kind
@@ -36,6 +38,7 @@ public struct ConfigKey: Sendable {
         self.displayName = displayName ?? name
         self.check = check
         self.aliases = aliases
+        self.dependents = dependents
     }
 }
 

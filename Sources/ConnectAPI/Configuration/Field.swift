@@ -13,17 +13,41 @@ public protocol ConnectConfiguration: Sendable {
     init()
     /// Rules between keys; each finding is about one key. Called after every key parsed on its own.
     func crossCheck() -> [Diagnostic]
+    /// Puts a problem with one key into words; Kafka's by default. `given` is `[hidden]` for passwords.
+    static func findings(of problem: FieldProblem, key: ConfigKey, given: String) -> [Diagnostic]
+}
+
+/// What is wrong with the value of one key.
+public enum FieldProblem: Sendable, Hashable {
+    /// It must be given and was not.
+    case missing
+    /// The text is no value of the key's kind; Kafka's words for it.
+    case mismatch(String)
+    /// The key's check refused it, with this reason.
+    case refused(String)
 }
 
 extension ConnectConfiguration {
     public func crossCheck() -> [Diagnostic] { [] }
 
-    /// Every key, in the order of declaration.
-    public static var keys: [ConfigKey] { Self().fields.map(\.key) }
+    public static func findings(of problem: FieldProblem, key: ConfigKey, given: String) -> [Diagnostic] {
+        let message =
+            switch problem {
+            case .missing: "Missing required configuration \"\(key.name)\" which has no default value."
+            case .mismatch(let reason), .refused(let reason): "Invalid value \(given) for configuration \(key.name): \(reason)"
+            }
+        return [Diagnostic(key.name, message)]
+    }
 
-    /// Prefixes under which any key is taken, such as `snapshot.select.statement.overrides.`.
+    /// Every listed key, in the order of declaration.
+    public static var keys: [ConfigKey] { Self().fields.filter(\.isListed).map(\.key) }
+
+    /// Prefixes under which any key is taken, such as `snapshot.select.statement.overrides.`, and the names of keys that are read but not
+    /// listed.
     public static var keyPrefixes: [String] {
-        Mirror(reflecting: Self()).children.compactMap { ($0.value as? any AnyFieldPrefix)?.prefix }
+        let configuration = Self()
+        return Mirror(reflecting: configuration).children.compactMap { ($0.value as? any AnyFieldPrefix)?.prefix }
+            + configuration.fields.filter { !$0.isListed }.map(\.key.name)
     }
 
     private var fields: [any AnyField] { Mirror(reflecting: self).children.compactMap { $0.value as? any AnyField } }
@@ -34,7 +58,10 @@ extension ConnectConfiguration {
         var findings: [Diagnostic] = []
         for field in configuration.fields {
             let given = values[field.key.name] ?? field.key.aliases.lazy.compactMap { values[$0] }.first
-            if let finding = field.take(given) { findings.append(finding) }
+            if let problem = field.take(given) {
+                let shown = field.key.kind == .password ? "[hidden]" : (given ?? "").trimmingSpaces()
+                findings += Self.findings(of: problem, key: field.key, given: shown)
+            }
         }
         for child in Mirror(reflecting: configuration).children {
             guard let field = child.value as? any AnyFieldPrefix else { continue }
@@ -146,13 +173,16 @@ extension StringProtocol {
 
 protocol AnyField {
     var key: ConfigKey { get }
-    func take(_ text: String?) -> Diagnostic?
+    var isListed: Bool { get }
+    func take(_ text: String?) -> FieldProblem?
 }
 
 /// One configuration key and its value. Reading is for set-up: copy what a loop needs.
 @propertyWrapper
 public final class Field<Value: FieldValue>: Sendable, AnyField {
     public let key: ConfigKey
+    let isListed: Bool
+    private let isMandatory: Bool
     private let value: Mutex<Value?>
 
     public var wrappedValue: Value {
@@ -160,16 +190,20 @@ public final class Field<Value: FieldValue>: Sendable, AnyField {
         return value
     }
 
-    /// A key without a default is required, unless its type is optional.
+    /// A key without a default is required, unless its type is optional. `mandatory` keys must be given although REST does not list them
+    /// as required; keys that are not `listed` are read but appear in no listing.
     public init(
         _ name: String, default defaultText: String? = nil, importance: ConfigKey.Importance = .medium, doc: String, group: String? = nil,
         order: Int = -1, width: ConfigKey.Width = .none, displayName: String? = nil, kind: ConfigKey.Kind? = nil, check: Check? = nil,
-        aliases: [String] = []
+        aliases: [String] = [], dependents: [String] = [], mandatory: Bool = false, listed: Bool = true
     ) {
         let optional = (Value.self as? any ExpressibleByNilLiteral.Type) != nil
         key = ConfigKey(
             name, kind ?? Value.kind, required: defaultText == nil && !optional, default: defaultText, importance: importance, doc: doc,
-            group: group, order: order, width: width, displayName: displayName, check: check, aliases: aliases)
+            group: group, order: order, width: width, displayName: displayName, check: check, aliases: aliases,
+            dependents: dependents)
+        isListed = listed
+        isMandatory = mandatory || key.isRequired
         value = Mutex(defaultText.flatMap { Value(configText: $0) })
         if optional, defaultText == nil { value.withLock { $0 = Self.absent } }
     }
@@ -177,19 +211,11 @@ public final class Field<Value: FieldValue>: Sendable, AnyField {
     /// `.some(nil)` for an optional Value.
     private static var absent: Value? { (Value.self as? any ExpressibleByNilLiteral.Type).flatMap { $0.init(nilLiteral: ()) as? Value } }
 
-    func take(_ given: String?) -> Diagnostic? {
-        guard let given else {
-            return key.isRequired
-                ? Diagnostic(key.name, "Missing required configuration \"\(key.name)\" which has no default value.") : nil
-        }
+    func take(_ given: String?) -> FieldProblem? {
+        guard let given else { return isMandatory ? .missing : nil }
         let text = key.kind == .password ? given : given.trimmingSpaces()
-        let shown = key.kind == .password ? "[hidden]" : text
-        guard let parsed = Value(configText: text) else {
-            return Diagnostic(key.name, "Invalid value \(shown) for configuration \(key.name): \(Value.mismatch)")
-        }
-        if let reason = key.check?.reason(text) {
-            return Diagnostic(key.name, "Invalid value \(shown) for configuration \(key.name): \(reason)")
-        }
+        guard let parsed = Value(configText: text) else { return .mismatch(Value.mismatch) }
+        if let reason = key.check?.reason(text) { return .refused(reason) }
         value.withLock { $0 = parsed }
         return nil
     }
