@@ -5,14 +5,12 @@ package import ConnectAPI
 ///
 /// Offsets number records, from 0 and without gaps. Order within a topic partition is the order of `append` (Invariant 3).
 package protocol Log: Sendable {
-    /// Makes a frame durable: all its batches and its position together, or nothing (Invariant 2). Calls of one `producer` are
-    /// applied in the order they were made, and several may be under way at once: a group commit makes them durable together.
-    func append(_ frame: Frame, by producer: Producer) async throws
+    /// An ordered way in for one run of a producer. After a failed append the appender takes nothing more: the next run opens another one
+    /// and begins again from the last durable position.
+    func appender(for producer: Producer) -> any Appender
 
-    /// Stores batches of a snapshot unit where no reader sees them.
+    /// Stores batches of a snapshot unit where no reader sees them. Returns when they are durable; calls for one unit are made one after the other.
     func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws
-    /// Makes a unit visible, in staging order, and moves the position, in one commit: a flip of marks, not a copy.
-    func publish(unit: String, at position: SourcePosition, by producer: Producer) async throws
     /// Drops what was staged: one unit, or with nil everything of the connector.
     func discard(unit: String?, connector: String) async throws
 
@@ -38,6 +36,18 @@ package protocol Log: Sendable {
 
     /// Ends the log's threads after what is queued is durable.
     func close() async
+}
+
+extension Log {
+    /// Makes one frame durable and waits for it: for callers that have a single frame in flight. See `Appender`.
+    package func append(_ frame: Frame, by producer: Producer) async throws {
+        try await appender(for: producer).append(frame).durable()
+    }
+
+    /// Makes a unit visible and waits for it. See `Appender`.
+    package func publish(unit: String, at position: SourcePosition, by producer: Producer) async throws {
+        try await appender(for: producer).publish(unit: unit, at: position).durable()
+    }
 }
 
 /// All batches, of however many topics, up to one source position.
