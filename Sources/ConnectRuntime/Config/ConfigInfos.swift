@@ -33,3 +33,27 @@ package struct ConfigInfos: Sendable {
     }
     package var errorCount: Int { entries.reduce(0) { $0 + $1.errors.count } }
 }
+
+extension ConfigInfos {
+    /// What a refused create or update answers, nil when nothing is wrong. Tools cut the last sentence off by its exact words.
+    package var badRequestMessage: String? {
+        let errors = entries.flatMap(\.errors)
+        if errors.isEmpty { return nil }
+        return "Connector configuration is invalid and contains the following \(errors.count) error(s):\n"
+            + errors.joined(separator: "\n")
+            + "\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`"
+    }
+
+    /// The same answer with more errors; those of a key that has no entry get an entry without a definition.
+    package func adding(_ findings: [Diagnostic]) -> ConfigInfos {
+        var entries = entries
+        for finding in findings {
+            if let i = entries.firstIndex(where: { $0.name == finding.key }) {
+                entries[i].errors.append(finding.message)
+            } else {
+                entries.append(Entry(definition: nil, name: finding.key, value: nil, errors: [finding.message]))
+            }
+        }
+        return ConfigInfos(name: name, groups: groups, entries: entries, notices: notices)
+    }
+}
