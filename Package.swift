@@ -55,7 +55,7 @@ let package = Package(
         // What tests share: real servers on free ports, Python oracles, printed seeds. May use Foundation.
         .target(name: "TestSupport", dependencies: ["ConnectAPI"], path: "Tests/Support", swiftSettings: strict),
         tests("ConnectAPITests", ["ConnectAPI"]),
-        tests("JSONTests", ["ConnectAPI", "JSON", "JavaRegex"]),
+        tests("JSONTests", ["ConnectAPI", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ParquetTests", ["ConnectAPI", "Parquet"]),
         tests("ConnectRuntimeTests", ["ConnectAPI", "ConnectRuntime", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ConnectorsPostgresTests", ["ConnectAPI", "ConnectorsPostgres", "JSON"], resources: [.copy("Golden")]),
