@@ -19,7 +19,7 @@ final class Code: @unchecked Sendable {
         let context = pcre2_compile_context_create_8(nil)
         defer { pcre2_compile_context_free_8(context) }
         pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_ANY))
-        var options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_ALLOW_EMPTY_CLASS & 0
+        var options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C
         if caseInsensitive { options |= PCRE2_CASELESS }
         guard let compiled = pcre2_compile_8(bytes, bytes.count, options, &errorCode, &errorOffset, context) else {
             throw ConnectorError(

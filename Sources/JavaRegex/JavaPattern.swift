@@ -1,5 +1,5 @@
 import CPCRE2
-package import ConnectAPI
+import ConnectAPI
 
 /// A regular expression as `java.util.regex` reads it, run by PCRE2.
 ///

@@ -1,4 +1,4 @@
-package import ConnectAPI
+import ConnectAPI
 
 /// A replacement text as `Matcher.appendReplacement` reads it: `$1`, `${name}`, and `\` before a character that stands for itself.
 package struct JavaReplacement: Sendable {

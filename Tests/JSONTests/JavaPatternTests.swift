@@ -52,8 +52,8 @@ import Testing
     }
 
     @Test func runawayPatternsEndWithAnError() throws {
-        let pattern = try JavaPattern("(a+)+(b+)+(c|d|aa)+$x")
-        #expect(throws: ConnectorError.self) { try pattern.find(String(repeating: "a", count: 5000) + "!") }
+        let pattern = try JavaPattern("^(?:a|aa|aaa)+$")
+        #expect(throws: ConnectorError.self) { try pattern.find(String(repeating: "a", count: 60) + "!") }
     }
 
     @Test func groupsAreReadable() throws {
