@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs what Sluice needs on Debian 12, and nothing that is already there.
+#   setup.sh build   C libraries and PostgreSQL
+#   setup.sh test    the above, and the Python oracles in .venv
+set -euo pipefail
+cd "$(dirname "$0")/.."
+packages=(pkg-config libpq-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libzstd-dev libsnappy-dev liblz4-dev
+  zlib1g-dev libpcre2-dev postgresql postgresql-contrib postgresql-client)
+[ "${1:-build}" = test ] && packages+=(python3-venv)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+# A virtual package (postgresql-contrib) counts once what provides it is there.
+if [ ${#missing[@]} -gt 0 ]; then
+  root=(); [ "$(id -u)" = 0 ] || root=(sudo)
+  echo "setup: installing ${missing[*]}"
+  "${root[@]}" apt-get update -qq
+  # The package must not start a server of its own on port 5432.
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/tmp/sluice-setup.log 2>&1 ||
+    { tail -20 /tmp/sluice-setup.log >&2; exit 1; }
+fi
+command -v swift >/dev/null || { echo "setup: no Swift toolchain; Sluice needs Swift 6.3, see https://www.swift.org/install" >&2; exit 1; }
+
+if [ "${1:-build}" = test ] && ! cmp -s Tests/requirements.txt .venv/requirements.txt; then
+  echo "setup: Python environment for the tests (.venv)"
+  python3 -m venv .venv
+  .venv/bin/pip install -q --disable-pip-version-check -r Tests/requirements.txt
+  cp Tests/requirements.txt .venv/requirements.txt
+fi

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The whole suite. Tests start the servers they need on free ports and stop them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export SWIFT_BACKTRACE=enable=no
+swift build --build-tests
+exec timeout -k 30 2400 swift test --skip-build "$@"
