@@ -1,0 +1,190 @@
+import ConnectAPI
+import Synchronization
+
+/// A source task's way into the log.
+///
+///     emit ─▶ pause gate ─▶ transforms ─▶ byte budget ─▶ frame queue ─▶ drain ─▶ Log.append ─▶ durable
+///
+/// The budget is given back when the log has the records, so the task is held up by the log and by nothing behind it. A log that cannot
+/// take a frame now (its disk is full) is tried again with the same frame for as long as it takes.
+final class LogOutput: SourceOutput {
+    private let log: any Log
+    private let producer: Producer
+    private let budget: ByteBudget
+    private let transforms: TransformStage
+    private let tolerance: ErrorTolerance
+    private let counters: TaskCounters
+    private let gate: PauseGate
+    private let report: Logger
+    /// Told each topic once.
+    private let onTopic: @Sendable (String) async -> Void
+    private let topics = Mutex<Set<String>>([])
+    private let queue: FrameQueue
+
+    init(
+        log: any Log, producer: Producer, budget: ByteBudget, transforms: TransformStage, tolerance: ErrorTolerance, counters: TaskCounters,
+        gate: PauseGate, report: Logger, onTopic: @escaping @Sendable (String) async -> Void
+    ) {
+        self.log = log
+        self.producer = producer
+        self.budget = budget
+        self.transforms = transforms
+        self.tolerance = tolerance
+        self.counters = counters
+        self.gate = gate
+        self.report = report
+        self.onTopic = onTopic
+        queue = FrameQueue(joinedBytes: min(4 << 20, budget.capacity / 2))
+    }
+
+    // MARK: The task's side
+
+    @discardableResult
+    func emit(_ batches: [RecordBatch], at position: SourcePosition?) async throws -> FrameNumber {
+        try await gate.pass()
+        let out = try await transformed(batches)
+        let bytes = out.reduce(0) { $0 + $1.byteCount }, rows = out.reduce(0) { $0 + $1.count }
+        // Invariant 5: what is on its way into the log fits the budget.
+        if bytes > 0 { try await budget.acquire(bytes) }
+        do {
+            let number = try queue.push(out, at: position, bytes: bytes, rows: rows)
+            counters.update {
+                $0.active += Int64(rows)
+                $0.activeMax = max($0.activeMax, $0.active)
+            }
+            return number
+        } catch {
+            budget.release(bytes)
+            throw error
+        }
+    }
+
+    var durable: FrameNumber { queue.durable }
+
+    func flush() async throws { try await queue.flush() }
+
+    func stage(_ batches: [RecordBatch], in unit: String) async throws {
+        try await gate.pass()
+        let out = RecordBatch.joining(try await transformed(batches))
+        let bytes = out.reduce(0) { $0 + $1.byteCount }
+        guard !out.isEmpty else { return }
+        try await budget.acquire(bytes)
+        defer { budget.release(bytes) }
+        try await persistently("stage rows of \(unit)") { try await self.log.stage(out, unit: unit, by: self.producer) }
+        count(written: out)
+        await noteTopics(out)
+    }
+
+    func publish(_ unit: String, at position: SourcePosition) async throws {
+        // A frame queued before must not move the position back after this one has moved it on.
+        try await queue.flush()
+        try await persistently("publish \(unit)") { try await self.log.publish(unit: unit, at: position, by: self.producer) }
+    }
+
+    func discard(_ unit: String) async throws {
+        try await persistently("discard \(unit)") { try await self.log.discard(unit: unit, connector: self.producer.connector) }
+    }
+
+    private func transformed(_ batches: [RecordBatch]) async throws -> [RecordBatch] {
+        let rows = batches.reduce(0) { $0 + $1.count }
+        let start = ContinuousClock.now
+        var out: [RecordBatch] = []
+        out.reserveCapacity(batches.count)
+        for batch in batches {
+            let results = try await transforms.run(TransformedBatch(batch)) { row, error in
+                try self.tolerate(FailedRecord(stage: .transformation, className: (error as? ConnectorError)?.code ?? "transforms", error: error, topic: batch.topic))
+            }
+            for result in results where result.batch.count > 0 { out.append(result.batch) }
+        }
+        let spent = start.duration(to: .now).milliseconds
+        counters.update {
+            $0.polled += Int64(rows)
+            if rows > 0 {
+                $0.batches.record(Double(rows))
+                $0.batchTime.record(spent)
+            }
+        }
+        return out
+    }
+
+    /// Invariant 6: a record is delivered, or counted and reported.
+    private func tolerate(_ record: FailedRecord) throws {
+        counters.update {
+            $0.failures += 1
+            $0.lastError = WallClock.milliseconds
+            if tolerance.toleratesAll { $0.skipped += 1 } else { $0.errors += 1 }
+            if tolerance.logs { $0.logged += 1 }
+        }
+        if tolerance.logs {
+            report.error("\(record.sentence(task: "\(producer.connector)-\(producer.task)", isSink: false)) \(Trace.message(of: record.error))")
+        }
+        if !tolerance.toleratesAll { throw ToleranceExceeded(record: record) }
+    }
+
+    // MARK: The log's side
+
+    /// Appends what is emitted until `finish` or `fence`. Runs in a task of its own, so that stopping the source's task does not lose what it
+    /// emitted.
+    func drain() async {
+        while let entries = await queue.next() {
+            let frame = Frame(RecordBatch.joining(entries.flatMap(\.batches)), at: entries.last { $0.position != nil }?.position)
+            do {
+                if !frame.batches.isEmpty || frame.position != nil {
+                    let start = ContinuousClock.now
+                    // Invariant 2: records and position in one append.
+                    try await persistently("append to the log") { try await self.log.append(frame, by: self.producer) }
+                    counters.update {
+                        $0.commitTime.record(start.duration(to: .now).milliseconds)
+                        $0.commitSequence += 1
+                    }
+                }
+            } catch {
+                counters.update { $0.commitFailures += 1 }
+                budget.release(queue.fail(error))
+                return
+            }
+            guard queue.complete(entries) else { return }
+            budget.release(entries.reduce(0) { $0 + $1.bytes })
+            let rows = Int64(entries.reduce(0) { $0 + $1.rows })
+            counters.update { $0.active -= rows }
+            count(written: frame.batches)
+            await noteTopics(frame.batches)
+        }
+    }
+
+    /// What was emitted is still made durable; then `drain` returns.
+    func finish() { queue.finish() }
+
+    /// Invariant 7: a task that did not stop in time gets nothing more into the log.
+    func fence() {
+        budget.release(queue.fail(ConnectorError("runtime.fenced", .stop, "The task of \(producer.connector) was stopped and may write no more")))
+    }
+
+    private func count(written batches: [RecordBatch]) {
+        let rows = batches.reduce(0) { $0 + $1.count }, bytes = batches.reduce(0) { $0 + $1.byteCount }
+        counters.update {
+            $0.written += Int64(rows)
+            $0.writtenBytes += Int64(bytes)
+        }
+    }
+
+    private func noteTopics(_ batches: [RecordBatch]) async {
+        let new = topics.withLock { known in batches.map(\.topic).filter { known.insert($0).inserted } }
+        for topic in new { await onTopic(topic) }
+    }
+
+    /// Tries until it works or the error is none that passes; cancellation ends it.
+    private func persistently(_ what: String, _ body: @Sendable () async throws -> Void) async throws {
+        var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(10))
+        while true {
+            do {
+                return try await body()
+            } catch let error as ConnectorError where error.disposition == .retry {
+                let wait = backoff.next()
+                counters.update { $0.retries += 1 }
+                report.warn("Could not \(what), trying again in \(Int(wait.milliseconds)) ms: \(error)")
+                try await Task.sleep(for: wait)
+            }
+        }
+    }
+}
