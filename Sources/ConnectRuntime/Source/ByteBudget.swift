@@ -36,6 +36,9 @@ package final class ByteBudget: Sendable {
     /// The most ever held.
     package var peak: Int { state.withLock { $0.peak } }
 
+    /// Requests that wait.
+    package var waiting: Int { state.withLock { $0.waiters.count } }
+
     /// Suspends until the bytes are free. Throws `CancellationError` when the task is cancelled before that; then nothing is held.
     package func acquire(_ bytes: Int) async throws {
         let (ready, id) = state.withLock { state in

@@ -6,18 +6,29 @@ import Synchronization
 ///
 ///     emit ─▶ [frame 7][frame 8][frame 9] ─▶ drain: append {7, 8, 9} at 9's position ─▶ durable = 9
 ///
-/// One append at a time is under way, so a failed append is repeated as it is and nothing behind it can overtake (Invariant 3).
+/// Entries stay in the queue until the log has them, so that a failed append is repeated as it was.
 final class FrameQueue: Sendable {
     struct Entry {
-        let number: FrameNumber
-        let batches: [RecordBatch]
-        let position: SourcePosition?
-        let bytes: Int
-        let rows: Int
+        var number: FrameNumber = 0
+        var batches: [RecordBatch] = []
+        var position: SourcePosition?
+        /// The snapshot unit to make visible at the position, instead of batches.
+        var unit: String?
+        var bytes = 0
+        var rows = 0
+    }
+
+    enum Next {
+        case entries(ArraySlice<Entry>)
+        /// Nothing is queued that was not taken yet.
+        case nothing
+        case ended
     }
 
     private struct State {
         var entries: [Entry] = []
+        /// How many of them the drain has taken.
+        var taken = 0
         var emitted: FrameNumber = 0
         var durable: FrameNumber = 0
         var finished = false
@@ -34,15 +45,15 @@ final class FrameQueue: Sendable {
     init(joinedBytes: Int) { self.joinedBytes = joinedBytes }
 
     var durable: FrameNumber { durableFrames.load(ordering: .acquiring) }
-    /// Rows emitted and not yet durable.
-    var activeRows: Int { state.withLock { $0.entries.reduce(0) { $0 + $1.rows } } }
 
     /// Throws what stopped the drain; otherwise queues the frame behind the others.
-    func push(_ batches: [RecordBatch], at position: SourcePosition?, bytes: Int, rows: Int) throws -> FrameNumber {
+    func push(_ entry: Entry) throws -> FrameNumber {
         let (number, drain) = try state.withLock { state in
             if let failure = state.failure { throw failure }
             state.emitted += 1
-            state.entries.append(Entry(number: state.emitted, batches: batches, position: position, bytes: bytes, rows: rows))
+            var entry = entry
+            entry.number = state.emitted
+            state.entries.append(entry)
             defer { state.drain = nil }
             return (state.emitted, state.drain)
         }
@@ -50,29 +61,30 @@ final class FrameQueue: Sendable {
         return number
     }
 
-    /// The frames of the next append, left in the queue until `complete`: at least one; nil once the queue is finished and empty.
-    func next() async -> ArraySlice<Entry>? {
+    /// What makes up the next append: at least one entry. With `wait` it suspends until there is one or the queue ended.
+    func next(wait: Bool) async -> Next {
         while true {
-            let (taken, ended) = state.withLock { state -> (ArraySlice<Entry>?, Bool) in
-                if state.failure != nil { return (nil, true) }
-                guard let first = state.entries.first else { return (nil, state.finished) }
-                var count = 1, bytes = first.bytes, partition = first.position?.partition
-                while count < state.entries.count {
-                    let entry = state.entries[count]
+            let next = state.withLock { state -> Next in
+                if state.failure != nil { return .ended }
+                guard state.taken < state.entries.count else { return state.finished ? .ended : .nothing }
+                let first = state.entries[state.taken]
+                var end = state.taken + 1, bytes = first.bytes, partition = first.position?.partition
+                while first.unit == nil, end < state.entries.count {
+                    let entry = state.entries[end]
                     // A frame of the log carries one position, so frames of two source partitions stay apart.
+                    if entry.unit != nil || bytes + entry.bytes > joinedBytes { break }
                     if let own = entry.position?.partition, let partition, own != partition { break }
-                    if bytes + entry.bytes > joinedBytes { break }
                     partition = partition ?? entry.position?.partition
                     bytes += entry.bytes
-                    count += 1
+                    end += 1
                 }
-                return (state.entries[..<count], false)
+                defer { state.taken = end }
+                return .entries(state.entries[state.taken..<end])
             }
-            if let taken { return taken }
-            if ended { return nil }
+            guard wait, case .nothing = next else { return next }
             await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
                 let resumeNow = state.withLock { state in
-                    if !state.entries.isEmpty || state.finished || state.failure != nil { return true }
+                    if state.taken < state.entries.count || state.finished || state.failure != nil { return true }
                     state.drain = continuation
                     return false
                 }
@@ -81,12 +93,13 @@ final class FrameQueue: Sendable {
         }
     }
 
-    /// The log has these frames. False when `fail` came first: then it accounted for their bytes.
-    func complete(_ entries: ArraySlice<Entry>) -> Bool {
+    /// The log has the first `count` entries. False when `fail` came first: then it accounted for their bytes.
+    func complete(_ count: Int) -> Bool {
         let resumed = state.withLock { state -> [(upTo: FrameNumber, continuation: CheckedContinuation<Void, any Error>)]? in
             guard state.failure == nil else { return nil }
-            state.entries.removeFirst(entries.count)
-            state.durable = entries.last!.number
+            state.durable = state.entries[count - 1].number
+            state.entries.removeFirst(count)
+            state.taken -= count
             durableFrames.store(state.durable, ordering: .releasing)
             let ready = state.flushes.filter { $0.upTo <= state.durable }
             state.flushes.removeAll { $0.upTo <= state.durable }
@@ -109,7 +122,7 @@ final class FrameQueue: Sendable {
         }
     }
 
-    /// No more frames come: `next` returns nil once the rest is durable.
+    /// No more frames come: `next` says so once all are taken.
     func finish() {
         state.withLock { state in
             state.finished = true
@@ -125,6 +138,7 @@ final class FrameQueue: Sendable {
             if state.failure == nil { state.failure = error }
             let bytes = state.entries.reduce(0) { $0 + $1.bytes }
             state.entries = []
+            state.taken = 0
             defer {
                 state.drain = nil
                 state.flushes = []

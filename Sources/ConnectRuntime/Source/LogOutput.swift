@@ -47,7 +47,7 @@ final class LogOutput: SourceOutput {
         // Invariant 5: what is on its way into the log fits the budget.
         if bytes > 0 { try await budget.acquire(bytes) }
         do {
-            let number = try queue.push(out, at: position, bytes: bytes, rows: rows)
+            let number = try queue.push(.init(batches: out, position: position, bytes: bytes, rows: rows))
             counters.update {
                 $0.active += Int64(rows)
                 $0.activeMax = max($0.activeMax, $0.active)
@@ -76,9 +76,9 @@ final class LogOutput: SourceOutput {
     }
 
     func publish(_ unit: String, at position: SourcePosition) async throws {
-        // A frame queued before must not move the position back after this one has moved it on.
+        // Through the queue, since a frame emitted before must not move the position back after this has moved it on.
+        _ = try queue.push(.init(position: position, unit: unit))
         try await queue.flush()
-        try await persistently("publish \(unit)") { try await self.log.publish(unit: unit, at: position, by: self.producer) }
     }
 
     func discard(_ unit: String) async throws {
@@ -123,33 +123,75 @@ final class LogOutput: SourceOutput {
 
     // MARK: The log's side
 
+    /// A frame the log was given: so many entries of the queue.
+    private struct UnderWay {
+        let entries: ArraySlice<FrameQueue.Entry>
+        let batches: [RecordBatch]
+        let since = ContinuousClock.now
+        var pending: PendingAppend
+    }
+
     /// Appends what is emitted until `finish` or `fence`. Runs in a task of its own, so that stopping the source's task does not lose what it
-    /// emitted.
+    /// emitted. While one frame waits for the disk the next is encoded; more than a few under way would only make commits larger.
     func drain() async {
-        while let entries = await queue.next() {
-            let frame = Frame(RecordBatch.joining(entries.flatMap(\.batches)), at: entries.last { $0.position != nil }?.position)
+        var appender = log.appender(for: producer)
+        var underWay: [UnderWay] = []
+        var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(10))
+
+        func append(_ entries: ArraySlice<FrameQueue.Entry>, _ batches: [RecordBatch]) -> PendingAppend {
+            let first = entries.first!
+            if let unit = first.unit, let position = first.position { return appender.publish(unit: unit, at: position) }
+            let position = entries.last { $0.position != nil }?.position
+            if batches.isEmpty, position == nil {
+                let nothing = PendingAppend()
+                nothing.resolve(.success(()))
+                return nothing
+            }
+            // Invariant 2: records and position in one append.
+            return appender.append(Frame(batches, at: position))
+        }
+
+        while true {
+            let next = underWay.count < 3 ? await queue.next(wait: underWay.isEmpty) : .nothing
+            if case .entries(let entries) = next {
+                let batches = RecordBatch.joining(entries.flatMap(\.batches))
+                underWay.append(UnderWay(entries: entries, batches: batches, pending: append(entries, batches)))
+                continue
+            }
+            guard let oldest = underWay.first else { return }
             do {
-                if !frame.batches.isEmpty || frame.position != nil {
-                    let start = ContinuousClock.now
-                    // Invariant 2: records and position in one append.
-                    try await persistently("append to the log") { try await self.log.append(frame, by: self.producer) }
-                    counters.update {
-                        $0.commitTime.record(start.duration(to: .now).milliseconds)
-                        $0.commitSequence += 1
-                    }
-                }
+                try await oldest.pending.durable()
+            } catch let error as ConnectorError where error.disposition == .retry && !Task.isCancelled {
+                // The appender refused everything after the frame that failed, so all of them go again, in order (Invariant 3).
+                let wait = backoff.next()
+                counters.update { $0.retries += 1 }
+                report.warn("Could not append to the log, trying again in \(Int(wait.milliseconds)) ms: \(error)")
+                try? await Task.sleep(for: wait)
+                appender = log.appender(for: producer)
+                for i in underWay.indices { underWay[i].pending = append(underWay[i].entries, underWay[i].batches) }
+                continue
             } catch {
                 counters.update { $0.commitFailures += 1 }
                 budget.release(queue.fail(error))
                 return
             }
-            guard queue.complete(entries) else { return }
-            budget.release(entries.reduce(0) { $0 + $1.bytes })
-            let rows = Int64(entries.reduce(0) { $0 + $1.rows })
-            counters.update { $0.active -= rows }
-            count(written: frame.batches)
-            await noteTopics(frame.batches)
+            backoff.reset()
+            underWay.removeFirst()
+            guard queue.complete(oldest.entries.count) else { return }
+            settle(oldest)
+            await noteTopics(oldest.batches)
         }
+    }
+
+    private func settle(_ done: UnderWay) {
+        budget.release(done.entries.reduce(0) { $0 + $1.bytes })
+        let rows = Int64(done.entries.reduce(0) { $0 + $1.rows }), time = done.since.duration(to: .now).milliseconds
+        counters.update {
+            $0.active -= rows
+            $0.commitTime.record(time)
+            $0.commitSequence += 1
+        }
+        count(written: done.batches)
     }
 
     /// What was emitted is still made durable; then `drain` returns.
