@@ -1,0 +1,311 @@
+"""Measures Sluice against the limits of the machine it runs on, in one run, and writes docs/benchmarks.md.
+
+Every rate is checked against the destination: rows counted in the Parquet files. The peer or physical limit runs right beside it, turn by turn.
+"""
+import glob, json, os, platform, re, shutil, signal, statistics, subprocess, sys, tempfile, threading, time, urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SLUICE = f"{ROOT}/.build/release/sluice"
+ROWS = int(os.environ.get("ROWS", 1_000_000))
+RUNS = int(os.environ.get("RUNS", 5))
+BIG = int(os.environ.get("BIG_TRANSACTION", 5_000_000))
+ONLY = set(sys.argv[1:])
+PG_BIN = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
+
+
+class Postgres:
+    """A private server below /tmp; durable settings as shipped."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="sluice-bench-pg-", dir="/tmp")
+        os.rmdir(self.directory)
+        self.port = free_port()
+
+    def __enter__(self):
+        self.script("start", str(self.port), "max_wal_size=8GB", "shared_buffers=512MB")
+        return self
+
+    def __exit__(self, *_):
+        self.script("stop")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def script(self, verb, *arguments):
+        subprocess.run([f"{ROOT}/scripts/servers/postgres.sh", verb, self.directory, *arguments], check=True)
+
+    def environment(self):
+        return dict(os.environ, PGHOST="127.0.0.1", PGPORT=str(self.port), PGUSER="postgres", PGPASSWORD="postgres", PGDATABASE="postgres")
+
+    def sql(self, text):
+        r = subprocess.run(["psql", "-qAtX", "-v", "ON_ERROR_STOP=1"], input=text, text=True, capture_output=True, env=self.environment())
+        if r.returncode:
+            raise SystemExit(f"psql: {r.stderr}")
+        return r.stdout.strip()
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Sluice:
+    """One worker with its own data directory and lake."""
+
+    def __init__(self, connectors):
+        self.directory = tempfile.mkdtemp(prefix="sluice-bench-", dir=os.environ.get("BENCH_DIR", "/tmp"))
+        self.port = free_port()
+        os.makedirs(f"{self.directory}/connectors.d")
+        for name, config in connectors.items():
+            config = {k: v.replace("$DIR", self.directory) for k, v in config.items()}
+            json.dump({"name": name, "config": config}, open(f"{self.directory}/connectors.d/{name}.json", "w"))
+
+    def start(self):
+        self.began = time.time()
+        self.log = open(f"{self.directory}/log", "a")
+        self.process = subprocess.Popen(
+            [SLUICE, "run", "--data-dir", f"{self.directory}/data", "--listen", f"127.0.0.1:{self.port}", "--connectors-dir", f"{self.directory}/connectors.d"],
+            stdout=self.log, stderr=self.log)
+        return self
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        if not os.environ.get("BENCH_KEEP"):
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as r:
+            return json.loads(r.read())
+
+    def status(self, field):
+        m = re.search(rf"^{field}:\s+(\d+) kB", open(f"/proc/{self.process.pid}/status").read(), re.M)
+        return int(m.group(1)) / 1024
+
+    def cpu(self):
+        f = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
+        return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
+
+    def lake_rows(self):
+        """Rows of finished files, read from their footers by name: what a reader of the lake would count."""
+        import pyarrow.parquet as pq
+        self.counted = getattr(self, "counted", {})
+        for f in glob.glob(f"{self.directory}/lake/**/*.parquet", recursive=True):
+            if f not in self.counted:
+                self.counted[f] = pq.read_metadata(f).num_rows
+        return sum(self.counted.values())
+
+    def wait_rows(self, rows, seconds=600):
+        while self.lake_rows() < rows:
+            if time.time() - self.began > seconds or self.process.poll() is not None:
+                raise SystemExit(f"only {self.lake_rows()} of {rows} rows arrived\n" + open(f"{self.directory}/log").read()[-3000:])
+            time.sleep(0.01)
+        return time.time() - self.began
+
+
+TABLE = """create table transactions(id bigserial primary key, account_id int, txn_type varchar(50), amount numeric(18,2),
+    related_account_id int, status varchar(20), created_at timestamptz default now());"""
+INSERT = """insert into transactions(account_id, txn_type, amount, related_account_id, status)
+    select i % 5000, (array['DEPOSIT','WITHDRAWAL','TRANSFER'])[1 + i % 3], (i % 99999) / 100.0 + 0.01, case when i % 3 = 0 then i % 4999 end, 'COMPLETED'
+    from generate_series({}, {}) i;"""
+
+
+def source(pg, slot, **extra):
+    return {
+        "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "topic.prefix": "bench", "plugin.name": "pgoutput",
+        "database.hostname": "127.0.0.1", "database.port": str(pg.port), "database.user": "postgres", "database.password": "postgres",
+        "database.dbname": "postgres", "table.include.list": "public.transactions", "publication.name": "bench", "slot.name": slot,
+        "publication.autocreate.mode": "filtered", **extra}
+
+
+def lake(**extra):
+    return {
+        "connector.class": "io.confluent.connect.s3.S3SinkConnector", "topics": "bench.public.transactions",
+        "storage.class": "io.confluent.connect.s3.storage.S3Storage", "format.class": "io.confluent.connect.s3.format.parquet.ParquetFormat",
+        "parquet.codec": "zstd", "store.url": "file://$DIR", "s3.bucket.name": "lake", "flush.size": "100000", "file.max.age.ms": "1000",
+        "payload.path": "after", **extra}
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def noise(values):
+    """Spread of repeated runs of one thing, as a share of the median."""
+    return (max(values) - min(values)) / median(values) if len(values) > 1 else 0.0
+
+
+results = []
+
+
+def report(what, measured, limit, bar, note=""):
+    results.append((what, measured, limit, bar, note))
+    print(f"  {what}: {measured}; beside it {limit}; bar {bar} {note}", flush=True)
+
+
+def streaming():
+    """A backlog of ROWS changes in slots made before the load; each run drains one slot."""
+    with Postgres() as pg:
+        pg.sql(TABLE + "create publication bench for table transactions;")
+        slots = [f"a{i}" for i in range(RUNS)] + [f"b{i}" for i in range(RUNS)] + [f"s{i}" for i in range(RUNS)]
+        for slot in slots:
+            pg.sql(f"select pg_create_logical_replication_slot('{slot}', 'pgoutput')")
+        step = 1000
+        pg.sql("begin;\n" + "commit; begin;\n".join(INSERT.format(i + 1, min(i + step, ROWS)) for i in range(0, ROWS, step)) + "commit;")
+        end = pg.sql("select pg_current_wal_flush_lsn()")
+        pg.sql("checkpoint")
+
+        def recvlogical(slot):
+            began = time.time()
+            subprocess.run(
+                [f"{PG_BIN}/pg_recvlogical", "-h", "127.0.0.1", "-d", "postgres", "-S", slot, "--start", "--no-loop", "-f", "/dev/null", "-E", end,
+                 "-o", "proto_version=1", "-o", "publication_names=bench"], check=True, env=pg.environment(), stderr=subprocess.DEVNULL)
+            return ROWS / (time.time() - began)
+
+        def sluice(slot):
+            with Sluice({"source": source(pg, slot, **{"snapshot.mode": "no_data"}), "lake": lake()}) as worker:
+                seconds = worker.wait_rows(ROWS)
+                figures.append((worker.status("VmHWM"), worker.cpu()))
+                assert worker.lake_rows() == ROWS, worker.lake_rows()
+            return ROWS / seconds
+
+        figures, a, b, s = [], [], [], []
+        for i in range(RUNS):
+            a.append(recvlogical(f"a{i}"))
+            s.append(sluice(f"s{i}"))
+            b.append(recvlogical(f"b{i}"))
+        report("streaming: PostgreSQL backlog to Parquet files", f"{median(s):,.0f} rows/s", f"pg_recvlogical over TCP to /dev/null {median(a + b):,.0f} rows/s",
+               "1.0", f"ratio {median(s) / median(a + b):.2f} (A/A noise {noise(a + b):.0%})")
+        report("RSS during the streaming run", f"{max(f[0] for f in figures):.0f} MB", "", "< 256 MB", f"CPU {median([f[1] for f in figures]):.1f} s")
+
+
+def snapshot():
+    with Postgres() as pg:
+        pg.sql(TABLE + INSERT.format(1, ROWS) + "create publication bench for table transactions; vacuum analyze transactions; checkpoint;")
+
+        def copy():
+            began = time.time()
+            with open("/dev/null", "wb") as sink:
+                subprocess.run(["psql", "-qX", "-c", "copy transactions to stdout (format binary)"], check=True, env=pg.environment(), stdout=sink)
+            return ROWS / (time.time() - began)
+
+        def sluice(i):
+            with Sluice({"source": source(pg, f"snap{i}", **{"snapshot.mode": "initial_only", "slot.drop.on.stop": "true"}), "lake": lake()}) as worker:
+                seconds = worker.wait_rows(ROWS)
+                rss.append(worker.status("VmHWM"))
+                assert worker.lake_rows() == ROWS, worker.lake_rows()
+            return ROWS / seconds
+
+        rss, a, b, s = [], [], [], []
+        for i in range(RUNS):
+            a.append(copy())
+            s.append(sluice(i))
+            b.append(copy())
+        report("snapshot to Parquet files", f"{median(s):,.0f} rows/s", f"COPY (FORMAT binary) drained raw {median(a + b):,.0f} rows/s", "0.4",
+               f"ratio {median(s) / median(a + b):.2f} (A/A noise {noise(a + b):.0%}), RSS {max(rss):.0f} MB")
+
+
+def parquet():
+    ours, theirs = [], []
+    for _ in range(RUNS):
+        ours.append(float(subprocess.run([f"{ROOT}/.build/release/parquet-benchmark"], check=True, capture_output=True, text=True).stdout.split()[-1]))
+        theirs.append(float(subprocess.run([sys.executable, f"{ROOT}/Benchmarks/parquet_pyarrow.py"], check=True, capture_output=True, text=True).stdout.split()[-1]))
+    report("Parquet writer, zstd with dictionary, one thread", f"{median(ours):,.0f} rows/s", f"pyarrow {median(theirs):,.0f} rows/s", "1.0",
+           f"ratio {median(ours) / median(theirs):.2f} (A/A noise {noise(ours):.0%} / {noise(theirs):.0%})")
+
+
+def latency():
+    """1,000 single-row transactions a second; from the commit's time in the database to the moment a reader of the log sees the record."""
+    with Postgres() as pg:
+        pg.sql(TABLE + "create publication bench for table transactions;")
+        with Sluice({"source": source(pg, "latency", **{"snapshot.mode": "no_data"})}) as worker:
+            while not pg.sql("select 1 from pg_replication_slots where slot_name = 'latency' and active"):
+                time.sleep(0.1)
+            pg.sql(INSERT.format(1, 1))
+            time.sleep(1)
+            seconds, delays = 20, []
+
+            def follow():
+                url = f"http://127.0.0.1:{worker.port}/sluice/v1/topics/bench.public.transactions/records?follow=true"
+                with urllib.request.urlopen(url, timeout=60) as lines:
+                    for line in lines:
+                        now = time.time()
+                        m = re.search(rb'\\"ts_us\\":(\d+)', line)
+                        if m:
+                            delays.append(now - int(m.group(1)) / 1e6)
+                        if len(delays) >= seconds * 1000:
+                            return
+
+            reader = threading.Thread(target=follow, daemon=True)
+            reader.start()
+            script = tempfile.NamedTemporaryFile("w", suffix=".sql", delete=False)
+            script.write("insert into transactions(account_id, txn_type, amount, status) values (1, 'DEPOSIT', 1.00, 'COMPLETED');\n")
+            script.close()
+            subprocess.run([f"{PG_BIN}/pgbench", "-n", "-f", script.name, "-c", "4", "-j", "1", "-R", "1000", "-T", str(seconds + 2), "postgres"],
+                           check=True, env=pg.environment(), capture_output=True)
+            reader.join(10)
+            os.unlink(script.name)
+            delays.sort()
+            if len(delays) < seconds * 500:
+                raise SystemExit(f"only {len(delays)} records were seen")
+            report("commit to readable in the log at 1,000 transactions/s", f"p50 {1000 * delays[len(delays) // 2]:.1f} ms, p99 {1000 * delays[len(delays) * 99 // 100]:.1f} ms",
+                   "", "p50 < 10 ms, p99 < 50 ms", f"{len(delays):,} records, read over HTTP")
+
+
+def startup():
+    times, rss = [], []
+    for _ in range(RUNS):
+        worker = Sluice({})
+        began = time.perf_counter()
+        worker.start()
+        while True:
+            try:
+                worker.get("/connectors")
+                break
+            except OSError:
+                time.sleep(0.002)
+        times.append(1000 * (time.perf_counter() - began))
+        time.sleep(2)
+        rss.append(worker.status("VmRSS"))
+        worker.__exit__()
+    size = os.path.getsize(SLUICE) / 1e6
+    report("REST answers after exec", f"{median(times):.0f} ms", "", "150 ms", f"slowest {max(times):.0f} ms; binary {size:.0f} MB")
+    report("RSS of an idle worker", f"{max(rss):.0f} MB", "", "< 50 MB")
+
+
+def big():
+    with Postgres() as pg:
+        pg.sql(TABLE + "create publication bench for table transactions; select pg_create_logical_replication_slot('big', 'pgoutput')")
+        pg.sql(INSERT.format(1, BIG))
+        with Sluice({"source": source(pg, "big", **{"snapshot.mode": "no_data"}), "lake": lake()}) as worker:
+            seconds = worker.wait_rows(BIG, 1200)
+            report(f"RSS during one transaction of {BIG:,} rows", f"{worker.status('VmHWM'):.0f} MB", "", "< 256 MB", f"{BIG / seconds:,.0f} rows/s")
+
+
+def page():
+    cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read()).group(1)
+    memory = int(re.search(r"MemTotal:\s+(\d+)", open("/proc/meminfo").read()).group(1)) / 1048576
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    lines = [
+        "# Benchmarks", "",
+        "Written by `make bench`. Every rate ends in Parquet files whose rows were counted, the limit beside it was measured in the same run, turn by turn,",
+        f"{RUNS} times each; figures are medians. A/A noise is the spread of the repeated limit.", "",
+        f"Machine: {cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.freedesktop_os_release()['PRETTY_NAME']}; PostgreSQL",
+        f"{subprocess.run([PG_BIN + '/postgres', '-V'], capture_output=True, text=True).stdout.split()[-2 if 'Debian' in subprocess.run([PG_BIN + '/postgres', '-V'], capture_output=True, text=True).stdout else -1]}, everything on loopback and one disk. Table",
+        "transactions(id bigserial, account_id int, txn_type varchar, amount numeric(18,2), related_account_id int, status varchar, created_at timestamptz),",
+        f"{ROWS:,} rows. Commit {commit}, {time.strftime('%Y-%m-%d')}. Command: `make bench` (`Benchmarks/bench.py {' '.join(sorted(ONLY))}`).".replace(" `Benchmarks/bench.py `", " `Benchmarks/bench.py`"), "",
+        "| what | Sluice | beside it | bar | |", "|---|---|---|---|---|"]
+    lines += ["| " + " | ".join(row) + " |" for row in results]
+    open(f"{ROOT}/docs/benchmarks.md", "w").write("\n".join(lines) + "\n")
+
+
+CASES = [streaming, snapshot, parquet, latency, startup, big]
+for case in CASES:
+    if not ONLY or case.__name__ in ONLY:
+        print(case.__name__, flush=True)
+        case()
+if not ONLY:
+    page()

@@ -1,0 +1,144 @@
+import Foundation
+import Testing
+import TestSupport
+
+/// The product's promise, on the real binary and a real PostgreSQL: killed at any moment, any number of times, the lake holds every committed
+/// change exactly once, in order per key.
+@Suite(.serialized) struct KillTests {
+    /// `SLUICE_KILL_ROUNDS` sets the number; `SLUICE_SEED` repeats a run.
+    @Test func everyCommittedChangeIsInTheLakeOnceAfterKills() async throws {
+        let environment = ProcessInfo.processInfo.environment
+        let rounds = environment["SLUICE_KILL_ROUNDS"].flatMap { Int($0) } ?? 100
+        var random = SeededGenerator(seed: environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max))
+        print("kill test: \(rounds) rounds, SLUICE_SEED=\(random.seed)")
+        try await withPostgres { database in
+            try await withTemporaryDirectory { directory in
+                try database.sql(Self.schema)
+                let worker = try SluiceWorker(directory: directory)
+                try worker.configure(
+                    "source",
+                    database.connection.merging([
+                        "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "topic.prefix": "chaos", "plugin.name": "pgoutput",
+                        "table.include.list": "public.items", "publication.autocreate.mode": "filtered", "tombstones.on.delete": "false",
+                        "snapshot.max.threads": "2",
+                    ]) { $1 })
+                try worker.configure(
+                    "lake",
+                    [
+                        "connector.class": "io.confluent.connect.s3.S3SinkConnector", "topics": "chaos.public.items",
+                        "storage.class": "io.confluent.connect.s3.storage.S3Storage",
+                        "format.class": "io.confluent.connect.s3.format.parquet.ParquetFormat", "store.url": "file://\(directory)",
+                        "s3.bucket.name": "lake", "flush.size": "1500", "file.max.age.ms": "700",
+                    ])
+                let writer = try Subprocess.start(
+                    "bash", ["-c", "while psql -qXAt -v ON_ERROR_STOP=1 -c 'call work(40)'; do :; done"],
+                    environment: [
+                        "PGHOST": "127.0.0.1", "PGPORT": String(database.port), "PGUSER": "postgres", "PGPASSWORD": "postgres",
+                        "PGDATABASE": database.name,
+                    ])
+                defer { kill(-writer.pid, SIGKILL) }
+
+                for round in 1...rounds {
+                    try worker.start()
+                    // Short lives die in start-up and snapshot, longer ones in streaming and upload.
+                    try await Task.sleep(for: .milliseconds(Int.random(in: 5...(round % 5 == 0 ? 2500 : 600), using: &random)))
+                    #expect(worker.isRunning, "the worker ended by itself in round \(round): \(worker.log.suffix(2000))")
+                    worker.kill()
+                }
+
+                kill(-writer.pid, SIGKILL)
+                writer.wait()
+                try database.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like 'call work%'")
+                try worker.start()
+                let last = try database.sql("select max(seq) from journal")
+                try await worker.wait("change \(last) is in the lake", seconds: 120) {
+                    try Python.run(Self.highest, [directory + "/lake"]).trimmingCharacters(in: .whitespacesAndNewlines) == last
+                }
+                // What is written after the last change would be a duplicate: give it the time to show.
+                try await Task.sleep(for: .seconds(2))
+                #expect(worker.stop() == 0)
+                let journal = directory + "/journal.csv"
+                try database.sql("copy (select id, seq, op from journal order by seq) to stdout with csv").write(
+                    toFile: journal, atomically: true, encoding: .utf8)
+                let verdict = try Python.run(Self.verify, [directory + "/lake", journal])
+                print("kill test: \(verdict)")
+                #expect(verdict.hasPrefix("exactly once"), "\(verdict)")
+            }
+        }
+    }
+
+    /// Every change writes itself into a journal in its own transaction; the journal is not published.
+    private static let schema = """
+        create table items (id int primary key, seq bigint not null, filler text);
+        create table journal (seq bigint primary key, id int not null, op char(1) not null);
+        create sequence seq;
+        insert into items select i, nextval('seq'), repeat('x', 100) from generate_series(1, 30000) i;
+        create procedure work(rounds int) language plpgsql as $$
+        declare s bigint; k int; dice float; done int;
+        begin
+            for i in 1..rounds loop
+                -- One lock a transaction: the journal's order is the commit order.
+                perform pg_advisory_xact_lock(1);
+                for j in 1..(1 + floor(random() * 8)::int) loop
+                    k := 1 + floor(random() * 33000)::int;
+                    s := nextval('seq');
+                    dice := random();
+                    if dice < 0.15 then
+                        delete from items where id = k;
+                        get diagnostics done = row_count;
+                        if done > 0 then insert into journal values (s, k, 'd'); end if;
+                    else
+                        update items set seq = s where id = k;
+                        get diagnostics done = row_count;
+                        if done > 0 then insert into journal values (s, k, 'u');
+                        else
+                            insert into items values (k, s, repeat('y', 100));
+                            insert into journal values (s, k, 'c');
+                        end if;
+                    end if;
+                end loop;
+                commit;
+            end loop;
+        end $$;
+        """
+
+    private static let highest = """
+        import glob, sys
+        import pyarrow.parquet as pq
+        top = 0
+        for f in glob.glob(sys.argv[1] + "/**/*.parquet", recursive=True):
+            t = pq.read_table(f, columns=["after"])
+            top = max([top] + [r["seq"] for r in t.column("after").to_pylist() if r])
+        print(top)
+        """
+
+    /// Reads the lake in file order (start offsets are in the names) and plays it against the journal, key by key.
+    private static let verify = """
+        import collections, csv, glob, sys
+        import pyarrow.parquet as pq
+        journal = collections.defaultdict(list)
+        for key, seq, op in csv.reader(open(sys.argv[2])):
+            journal[int(key)].append((int(seq), op))
+        lake = collections.defaultdict(list)
+        rows = expected = 0
+        for f in sorted(glob.glob(sys.argv[1] + "/**/*.parquet", recursive=True)):
+            for r in pq.read_table(f, columns=["before", "after", "op"]).to_pylist():
+                image = r["after"] or r["before"]
+                lake[image["id"]].append((image["seq"] if r["after"] else None, r["op"]))
+                rows += 1
+        for key in set(journal) | set(lake):
+            seen, want = lake[key], journal[key]
+            if seen and seen[0][1] == "r":
+                read = seen[0][0]
+                want = [(read, "r")] + [w for w in want if w[0] > read]
+            else:
+                # Absent when its part of the snapshot was read: from a later insert on, or never seen.
+                tails = [want[i:] for i, w in enumerate(want) if w[1] == "c"] + [[]]
+                want = next((t for t in tails if len(t) == len(seen)), want)
+            shown = [(s if op != "d" else None, op) for s, op in want]
+            expected += len(want)
+            if seen != shown:
+                sys.exit(print(f"key {key}: lake {seen}, committed {want}"))
+        print(f"exactly once: {rows} rows of {len(lake)} keys in the lake, {expected} expected")
+        """
+}
