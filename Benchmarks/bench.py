@@ -289,14 +289,14 @@ def page():
     cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read()).group(1)
     memory = int(re.search(r"MemTotal:\s+(\d+)", open("/proc/meminfo").read()).group(1)) / 1048576
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    postgres = re.search(r"[\d.]+", subprocess.run([PG_BIN + "/postgres", "-V"], capture_output=True, text=True).stdout).group()
     lines = [
         "# Benchmarks", "",
-        "Written by `make bench`. Every rate ends in Parquet files whose rows were counted, the limit beside it was measured in the same run, turn by turn,",
-        f"{RUNS} times each; figures are medians. A/A noise is the spread of the repeated limit.", "",
-        f"Machine: {cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.freedesktop_os_release()['PRETTY_NAME']}; PostgreSQL",
-        f"{subprocess.run([PG_BIN + '/postgres', '-V'], capture_output=True, text=True).stdout.split()[-2 if 'Debian' in subprocess.run([PG_BIN + '/postgres', '-V'], capture_output=True, text=True).stdout else -1]}, everything on loopback and one disk. Table",
-        "transactions(id bigserial, account_id int, txn_type varchar, amount numeric(18,2), related_account_id int, status varchar, created_at timestamptz),",
-        f"{ROWS:,} rows. Commit {commit}, {time.strftime('%Y-%m-%d')}. Command: `make bench` (`Benchmarks/bench.py {' '.join(sorted(ONLY))}`).".replace(" `Benchmarks/bench.py `", " `Benchmarks/bench.py`"), "",
+        "Written by `make bench`. Every rate ends in Parquet files whose rows were counted; the limit beside it was measured in the same run,",
+        f"turn by turn, {RUNS} times each; figures are medians. A/A noise is the spread of the repeated limit.", "",
+        f"Machine: {cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.freedesktop_os_release()['PRETTY_NAME']}, PostgreSQL {postgres};",
+        "everything on loopback and one disk. Table transactions(id bigserial, account_id int, txn_type varchar, amount numeric(18,2),",
+        f"related_account_id int, status varchar, created_at timestamptz), {ROWS:,} rows. Commit {commit}, {time.strftime('%Y-%m-%d')}.", "",
         "| what | Sluice | beside it | bar | |", "|---|---|---|---|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in results]
     open(f"{ROOT}/docs/benchmarks.md", "w").write("\n".join(lines) + "\n")
