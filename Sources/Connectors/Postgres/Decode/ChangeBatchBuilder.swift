@@ -28,8 +28,8 @@ struct ChangeBatchBuilder {
     /// Bytes held until `finish`.
     var byteCount: Int { store.bytes.count + store.cells.count * MemoryLayout<Cell>.size + rows.count * EnvelopeRows.bytesPerRow }
 
-    /// Adds a change; `message` is the whole pgoutput message it was parsed from. Returns how many records it made: 0 for a delete without
-    /// an old tuple that could name the row.
+    /// Adds a change; `message` is the whole pgoutput message it was parsed from. Returns how many events it is in a transaction's count: a
+    /// moved key is two, a tombstone none.
     ///
     /// Throws `postgres.malformed_message`; the builder is then as it was before.
     @discardableResult
@@ -53,9 +53,8 @@ struct ChangeBatchBuilder {
 
     private mutating func delete(_ old: Int32, _ info: ChangeInfo) -> Int {
         rows.append(before: old, after: 0, key: old, .delete, info)
-        guard schema.conversion.tombstonesOnDelete else { return 1 }
-        rows.append(before: 0, after: 0, key: old, .tombstone, info)
-        return 2
+        if schema.conversion.tombstonesOnDelete { rows.append(before: 0, after: 0, key: old, .tombstone, info) }
+        return 1
     }
 
     private mutating func update(_ old: Int32, _ new: Int32, _ info: ChangeInfo) -> Int {
@@ -71,13 +70,14 @@ struct ChangeBatchBuilder {
         }
         // A moved key is a delete of the old one and a create of the new one; headers lead from each to the other.
         rows.append(before: old, after: 0, key: old, .delete, info, newKey: new)
-        var made = 2
-        if schema.conversion.tombstonesOnDelete {
-            rows.append(before: 0, after: 0, key: old, .tombstone, info, newKey: new)
-            made = 3
+        if schema.conversion.tombstonesOnDelete { rows.append(before: 0, after: 0, key: old, .tombstone, info, newKey: new) }
+        var second = info
+        if info.totalOrder != 0 {
+            second.totalOrder += 1
+            second.collectionOrder += 1
         }
-        rows.append(before: 0, after: new, key: new, .create, info, oldKey: old)
-        return made
+        rows.append(before: 0, after: new, key: new, .create, second, oldKey: old)
+        return 2
     }
 
     /// Adds a truncation of the table: a record without key.
