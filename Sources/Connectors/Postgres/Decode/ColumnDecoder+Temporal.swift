@@ -26,7 +26,7 @@ extension ColumnDecoder {
         case .time(.text):
             return variable(view, schema, filler: filler, &context, Column.Storage.utf8) { bytes, isBinary, out in
                 guard let micros = TemporalBinary.time(bytes, isBinary) else { return false }
-                Self.appendMinimalTime(micros, to: &out)
+                Self.appendMinimalTime(micros % 86_400_000_000, to: &out)
                 return true
             }
         case .time(let unit):
@@ -45,7 +45,7 @@ extension ColumnDecoder {
         case .timestamp(.text):
             return variable(view, schema, filler: filler, &context, Column.Storage.utf8) { bytes, isBinary, out in
                 switch TemporalBinary.instant(bytes, isBinary) {
-                case .micros(let micros, _): Self.appendMinimalTimestamp(micros, to: &out)
+                case .micros(let micros): Self.appendMinimalTimestamp(origin == .snapshot ? JavaCalendar.instant(micros) : micros, to: &out)
                 case .infinity: out.append(contentsOf: "+292278994-08-16T23:00:00Z".utf8)
                 case .negativeInfinity: out.append(contentsOf: "+292269055-12-02T23:00:00Z".utf8)
                 case nil: return false
@@ -56,7 +56,7 @@ extension ColumnDecoder {
             let limits = unit.infinities
             return fixed(view, schema, filler: filler?.integerValue ?? 0, isRequired, &context, Column.Storage.int64) { bytes, isBinary in
                 switch TemporalBinary.instant(bytes, isBinary) {
-                case .micros(let micros, let isBC): unit.convert(isBC && origin == .snapshot ? JavaCalendar.localTimestamp(micros) : micros)
+                case .micros(let micros): unit.convert(origin == .snapshot ? JavaCalendar.instant(micros) : micros)
                 case .infinity: limits.positive
                 case .negativeInfinity: limits.negative
                 case nil: nil
@@ -67,7 +67,7 @@ extension ColumnDecoder {
                 view, schema, filler: TimestampParser.micros(filler), isRequired, &context, { .utcMicros($0, fractionDigits: digits) }
             ) { bytes, isBinary in
                 switch TemporalBinary.instant(bytes, isBinary) {
-                case .micros(let micros, _): origin == .snapshot && micros < JavaCalendar.cutover ? JavaCalendar.instant(micros) : micros
+                case .micros(let micros): origin == .snapshot ? JavaCalendar.instant(micros) : micros
                 case .infinity: .max
                 case .negativeInfinity: .min
                 case nil: nil
@@ -117,14 +117,12 @@ extension ColumnDecoder.TemporalUnit {
         }
     }
 
-    /// Microseconds in this unit; nil: out of its range.
-    @inline(__always) func convert(_ micros: Int64) -> Int64? {
+    /// Microseconds in this unit. Nanoseconds beyond 1677...2262 wrap around, as Debezium's do.
+    @inline(__always) func convert(_ micros: Int64) -> Int64 {
         switch self {
-        case .micros, .text: return micros
-        case .millis: return micros.flooredDivision(by: 1000).quotient
-        case .nanos:
-            let (nanos, overflow) = micros.multipliedReportingOverflow(by: 1000)
-            return overflow ? nil : nanos
+        case .micros, .text: micros
+        case .millis: micros.flooredDivision(by: 1000).quotient
+        case .nanos: micros &* 1000
         }
     }
 }
@@ -138,8 +136,7 @@ enum TemporalBinary {
         let raw = Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
         if raw == .max { return .infinity }
         if raw == .min { return .negativeInfinity }
-        let micros = raw &+ PostgresEpoch.micros
-        return .micros(micros, isBC: micros < JavaCalendar.yearOne)
+        return .micros(raw &+ PostgresEpoch.micros)
     }
 
     static func day(_ bytes: UnsafeRawBufferPointer, _ isBinary: Bool) -> TemporalText.Day? {
@@ -191,17 +188,15 @@ extension TemporalText.Day {
 enum JavaCalendar {
     /// 1582-10-15T00:00:00Z.
     static let cutover: Int64 = -12_219_292_800_000_000
-    /// 0001-01-01T00:00:00Z.
-    static let yearOne: Int64 = -62_135_596_800_000_000
 
-    /// An instant whose calendar fields were read as Julian ones.
-    static func instant(_ micros: Int64) -> Int64 {
+    /// The instant Java makes of the same calendar fields.
+    @inline(__always) static func instant(_ micros: Int64) -> Int64 { micros < cutover ? julianInstant(micros) : micros }
+
+    private static func julianInstant(_ micros: Int64) -> Int64 {
         let (day, inDay) = micros.flooredDivision(by: 86_400_000_000)
         let (year, month, dayOfMonth) = ISO8601.civil(day: day)
         return julianDay(year: year, month: month, day: dayOfMonth) &* 86_400_000_000 &+ inDay
     }
-
-    static func localTimestamp(_ micros: Int64) -> Int64 { micros }
 
     /// Days since 1970 of a Julian calendar date; year 0 is 1 BC.
     private static func julianDay(year: Int64, month: Int, day: Int) -> Int64 {
@@ -218,7 +213,7 @@ enum TimestampParser {
         if text == "infinity" { return .max }
         if text == "-infinity" { return .min }
         let plain = Array(text.utf8.map { $0 == UInt8(ascii: "T") ? UInt8(ascii: " ") : $0 }.dropLast())
-        guard case .micros(let micros, _)? = plain.withUnsafeBytes({ TemporalText.instant($0) }) else { return 0 }
+        guard case .micros(let micros)? = plain.withUnsafeBytes({ TemporalText.instant($0) }) else { return 0 }
         return micros
     }
 }

@@ -15,7 +15,7 @@ indirect enum ColumnDecoder: Sendable, Hashable {
     case text
     /// Text, after a version byte in binary format.
     case jsonb
-    /// `name`: Debezium's streaming decoder does not know the type and yields null; snapshots have the value.
+    /// `name` without `include.unknown.datatypes`: Debezium's stream does not know the type and has null; snapshots have the value.
     case name
     /// Unscaled values at this scale, up to 38 digits.
     case decimal128(scale: Int)

@@ -50,7 +50,8 @@ final class TableSchema: Sendable {
                 TableColumn(
                     name: column.name, field: conversion.fieldNames.fieldName(column.name), position: position, inValue: inValue,
                     schema: resolved.schema, decoder: resolved.decoder, hasBinaryDecoder: resolved.isBinaryCapable,
-                    filler: column.isNotNull ? resolved.schema.defaultValue ?? resolved.zero : nil))
+                    // Not `nil`: that could be read as the value null.
+                    filler: column.isNotNull ? resolved.schema.defaultValue ?? resolved.zero : Value?.none))
         }
         let keyColumns = try keyPositions.map { position in
             guard let i = columns.firstIndex(where: { $0.position == position }) else {

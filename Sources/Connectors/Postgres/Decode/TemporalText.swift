@@ -11,8 +11,8 @@ struct TemporalText {
 
     /// A point in time, or one of the ends of it.
     enum Instant {
-        /// Microseconds since 1970 and whether the text ended in BC.
-        case micros(Int64, isBC: Bool)
+        /// Microseconds since 1970.
+        case micros(Int64)
         case infinity, negativeInfinity
     }
 
@@ -41,7 +41,7 @@ struct TemporalText {
             reader.isAtEnd
         else { return nil }
         let days = ISO8601.day(year: isBC ? 1 - year : year, month: month, day: day)
-        return .micros(days &* 86_400_000_000 &+ time &- offset &* 1_000_000, isBC: isBC)
+        return .micros(days &* 86_400_000_000 &+ time &- offset &* 1_000_000)
     }
 
     /// Microseconds since midnight, up to 24:00:00, and the offset in seconds east of UTC (0 where there is none).

@@ -101,7 +101,7 @@ struct TypeResolver {
         case "float4": return plain(.float32, .float32, .float(0))
         case "float8": return plain(.float64, .float64, .double(0))
         case "text", "varchar", "bpchar", "citext": return plain(.string, .text, "")
-        case "name": return plain(.string, .name, "")
+        case "name": return plain(.string, conversion.includesUnknownTypes ? .text : .name, "")
         case "char", "inet", "cidr", "macaddr", "macaddr8", "int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange", "isbn",
             "isbn13", "issn", "issn13", "ismn", "ismn13", "ean13", "upc":
             return plain(.string, .text, "", binary: false)
