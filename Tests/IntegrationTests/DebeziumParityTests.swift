@@ -16,7 +16,7 @@ import TestSupport
             try await worker.waitUntilReady()
             let report = try Subprocess.run(
                 Python.path,
-                [Checkout.root + "/Tests/IntegrationTests/Debezium/parity.py", SluiceWorker.binary, String(server.port), String(worker.port)]
+                [Checkout.root + "/Tests/Debezium/parity.py", SluiceWorker.binary, String(server.port), String(worker.port)]
                     + Self.scenarios)
             print(report)
             #expect(worker.stop() == 0)
