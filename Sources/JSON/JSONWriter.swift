@@ -4,8 +4,9 @@ import Glibc
 import Musl
 #endif
 
-/// Appends JSON to one growing buffer, byte for byte as Jackson writes by default: UTF-8 unescaped, `\b \t \n \f \r` in short form, other
-/// control characters as `\u00XX` in upper case, numbers as Java prints them. Commas and colons are the caller's.
+/// Appends JSON to one growing buffer, byte for byte as the Jackson of Kafka Connect 4.1 writes by default: UTF-8 as it is but for characters
+/// past U+FFFF, which become two `\uXXXX`; `\b \t \n \f \r` in short form, other control characters as `\u00XX`, all in upper case; numbers
+/// as Java prints them. Commas and colons are the caller's.
 package struct JSONWriter: ~Copyable {
     private var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int
@@ -116,7 +117,9 @@ package struct JSONWriter: ~Copyable {
         while i < n {
             while i &+ 8 <= n {
                 let word = bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self)
-                if JSONScanner.special(word) != 0 { break }
+                // A byte from 0xF0 on begins a character past U+FFFF.
+                let fourByte = word & word << 1 & word << 2 & word << 3 & 0x8080_8080_8080_8080
+                if JSONScanner.special(word) | fourByte != 0 { break }
                 UnsafeMutableRawPointer(base + count).storeBytes(of: word, as: UInt64.self)
                 count &+= 8
                 i &+= 8
@@ -124,12 +127,17 @@ package struct JSONWriter: ~Copyable {
             let stop = min(n, i &+ 8)
             while i < stop {
                 let c = bytes[i]
-                i &+= 1
-                if c >= 32, c != UInt8(ascii: "\""), c != UInt8(ascii: "\\") {
+                if c >= 32, c < 0xF0, c != UInt8(ascii: "\""), c != UInt8(ascii: "\\") {
                     base[count] = c
                     count &+= 1
+                    i &+= 1
+                } else if c >= 0xF0, i &+ 4 <= n {
+                    surrogates(UInt32(c & 7) << 18 | UInt32(bytes[i &+ 1] & 63) << 12 | UInt32(bytes[i &+ 2] & 63) << 6 | UInt32(bytes[i &+ 3] & 63))
+                    i &+= 4
+                    reserve(n &- i &+ 8)
                 } else {
                     escape(c)
+                    i &+= 1
                     reserve(n &- i &+ 8)
                 }
             }
@@ -145,10 +153,19 @@ package struct JSONWriter: ~Copyable {
         case 10: literal("\\n")
         case 12: literal("\\f")
         case 13: literal("\\r")
+        case 0xF0...: byte(c)
         default:
             literal("\\u00")
             byte(Self.upperHex(c >> 4))
             byte(Self.upperHex(c & 15))
+        }
+    }
+
+    private mutating func surrogates(_ scalar: UInt32) {
+        let offset = scalar &- 0x10000
+        for unit in [0xD800 | offset >> 10 & 0x3FF, 0xDC00 | offset & 0x3FF] {
+            literal("\\u")
+            for shift: UInt32 in [12, 8, 4, 0] { byte(Self.upperHex(UInt8(truncatingIfNeeded: unit >> shift & 15))) }
         }
     }
 

@@ -1,0 +1,156 @@
+package import ConnectAPI
+
+/// Reads what JsonConverter writes into columns.
+///
+///     rows of bytes ──▶ tape ──▶ schema (the same bytes as the row before: not read again) ──▶ builders, one a member ──▶ column a run
+///
+/// With `schemas.enable` every row brings its schema; rows that share one make a run. Without, values have no schema in Kafka Connect; here
+/// the rows of one call share a schema that is inferred from all of them (see `InferredType`), so it depends on which rows come together.
+package struct ConnectJSONReader: ~Copyable {
+    /// Consecutive rows of one schema. No column: rows without bytes, or `null` without a schema.
+    package struct Run: Sendable {
+        package let rows: Range<Int>
+        package let column: Column?
+    }
+
+    private let options: ConnectJSONOptions
+    private var tape = JSONTape()
+    /// `{"schema":…,"payload":` of the last row that had its members in that order.
+    private var knownPrefix: [UInt8] = []
+    private var knownSchema: Schema?
+
+    package init(_ options: ConnectJSONOptions) { self.options = options }
+
+    package static let envelopeMessage =
+        "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields and may not contain additional fields."
+        + " If you are trying to deserialize plain JSON data, set schemas.enable=false in your converter configuration."
+
+    /// Rows `i` with `present[i]` false have no bytes. Throws `.reject` errors that name the row.
+    package mutating func read(_ values: VarBytes, present: Bitmap?) throws -> [Run] {
+        try values.bytes.withUnsafeBytes { bytes in
+            func row(_ i: Int) -> UnsafeRawBufferPointer? {
+                present.map { $0[i] } ?? true ? UnsafeRawBufferPointer(rebasing: bytes[values.range(i)]) : nil
+            }
+            return options.schemasEnabled ? try readEnvelopes(values.count, row) : try readBare(values.count, row)
+        }
+    }
+
+    private mutating func readEnvelopes(_ count: Int, _ row: (Int) -> UnsafeRawBufferPointer?) throws -> [Run] {
+        var runs: [Run] = [], first = 0, schema: Schema?, builder: ColumnBuilder?
+        func finish(_ end: Int) {
+            if end > first { runs.append(Run(rows: first..<end, column: builder?.finish())) }
+            first = end
+        }
+        for i in 0..<count {
+            do {
+                guard let bytes = row(i), let (next, token, payload) = try envelope(bytes) else {
+                    if schema != nil {
+                        finish(i)
+                        (schema, builder) = (nil, nil)
+                    }
+                    continue
+                }
+                if schema == nil || next !== schema! && next != schema! {
+                    finish(i)
+                    (schema, builder) = (next, ColumnBuilder.make(next, options))
+                }
+                var at = token
+                try builder!.append(tape, payload, &at)
+            } catch { throw Self.located(error, row: i) }
+        }
+        finish(count)
+        return runs
+    }
+
+    /// The schema of a row, and token and bytes of its payload on the tape; nil for `null`.
+    private mutating func envelope(_ bytes: UnsafeRawBufferPointer) throws -> (Schema, token: Int, UnsafeRawBufferPointer)? {
+        if let knownSchema, bytes.count > knownPrefix.count, bytes[bytes.count - 1] == UInt8(ascii: "}"),
+            knownPrefix.withUnsafeBytes({ $0.elementsEqual(bytes[..<$0.count]) })
+        {
+            let payload = UnsafeRawBufferPointer(rebasing: bytes[knownPrefix.count..<bytes.count - 1])
+            // If this is not one value, the row is read in full, for its error.
+            if (try? tape.parse(payload)) != nil { return (knownSchema, 0, payload) }
+        }
+        try tape.parse(bytes)
+        let root = tape.tokens[0]
+        if root.kind == .null { return nil }
+        guard root.kind == .object, let members = envelopeMembers(bytes) else {
+            throw ConnectorError("converter.not_an_envelope", .reject, Self.envelopeMessage)
+        }
+        if tape.tokens[members.schema].kind == .null {
+            // A payload without a schema.
+            var at = members.payload
+            let value = JSONValue(tape, bytes, &at)
+            if value.isNull { return nil }
+            var type = InferredType.unknown
+            type.merge(value)
+            return (type.schema, members.payload, bytes)
+        }
+        var at = members.schema
+        let schema = try ConnectJSONSchema.parse(JSONValue(tape, bytes, &at), options)
+        if members.schema < members.payload {
+            let start = Int(tape.tokens[members.payload].start)
+            let isString = tape.tokens[members.payload].kind == .string || tape.tokens[members.payload].kind == .escapedString
+            knownPrefix = Array(bytes[..<(isString ? start - 1 : start)])
+            knownSchema = schema
+        }
+        return (schema, members.payload, bytes)
+    }
+
+    private func envelopeMembers(_ bytes: UnsafeRawBufferPointer) -> (schema: Int, payload: Int)? {
+        var schema: Int?, payload: Int?, at = 1
+        while at < tape.tokens.count {
+            switch JSONText.string(tape.tokens[at], bytes) {
+            case "schema" where schema == nil: schema = at + 1
+            case "payload" where payload == nil: payload = at + 1
+            default: return nil
+            }
+            at = Int(tape.tokens[at + 1].next)
+        }
+        guard let schema, let payload else { return nil }
+        return (schema, payload)
+    }
+
+    private mutating func readBare(_ count: Int, _ row: (Int) -> UnsafeRawBufferPointer?) throws -> [Run] {
+        var type = InferredType.unknown, values: [JSONValue?] = []
+        values.reserveCapacity(count)
+        for i in 0..<count {
+            guard let bytes = row(i) else {
+                values.append(nil)
+                continue
+            }
+            do throws(JSONError) { try tape.parse(bytes) } catch { throw Self.located(error, row: i) }
+            var at = 0
+            let value = JSONValue(tape, bytes, &at)
+            type.merge(value)
+            values.append(value)
+        }
+        let schema = type.schema
+        let column = Column(schema, values.map { $0.map { type.value($0) } ?? .null })
+        return count == 0 ? [] : [Run(rows: 0..<count, column: column)]
+    }
+
+    private static func located(_ error: any Error, row: Int) -> ConnectorError {
+        switch error {
+        case let error as ConnectorError:
+            ConnectorError(error.code, .reject, error.message, hint: "Row \(row) of the batch. \(error.hint ?? "")", underlying: error)
+        case let error as JSONError:
+            ConnectorError(
+                "converter.json_invalid", .reject, "Converting byte[] to Kafka Connect data failed due to serialization error: \(error.message)",
+                hint: "Row \(row) of the batch, at byte \(error.offset)", underlying: error)
+        default: ConnectorError("converter.failed", .reject, "Row \(row) of the batch could not be read: \(error)")
+        }
+    }
+
+    /// One value of a known schema.
+    static func column(of schema: Schema, _ json: [UInt8], _ options: ConnectJSONOptions) throws -> Column {
+        try json.withUnsafeBytes { bytes in
+            var tape = JSONTape()
+            try tape.parse(bytes)
+            let builder = ColumnBuilder.make(schema, options)
+            var at = 0
+            try builder.append(tape, bytes, &at)
+            return builder.finish()
+        }
+    }
+}
