@@ -19,6 +19,7 @@ final class LogOutput: SourceOutput {
     /// Told each topic once.
     private let onTopic: @Sendable (String) async -> Void
     private let topics = Mutex<Set<String>>([])
+    private let units = Mutex<Set<String>>([])
     private let queue: FrameQueue
 
     init(
@@ -70,6 +71,7 @@ final class LogOutput: SourceOutput {
         guard !out.isEmpty else { return }
         try await budget.acquire(bytes)
         defer { budget.release(bytes) }
+        units.withLock { _ = $0.insert(unit) }
         try await persistently("stage rows of \(unit)") { try await self.log.stage(out, unit: unit, by: self.producer) }
         count(written: out)
         await noteTopics(out)
@@ -79,10 +81,23 @@ final class LogOutput: SourceOutput {
         // Through the queue, since a frame emitted before must not move the position back after this has moved it on.
         _ = try queue.push(.init(position: position, unit: unit))
         try await queue.flush()
+        units.withLock { _ = $0.remove(unit) }
     }
 
     func discard(_ unit: String) async throws {
         try await persistently("discard \(unit)") { try await self.log.discard(unit: unit, connector: self.producer.connector) }
+        units.withLock { _ = $0.remove(unit) }
+    }
+
+    /// Drops what this run staged and did not publish, so that the next run starts with nothing staged.
+    func abandonUnits() async {
+        for unit in units.withLock({ $0 }) {
+            do {
+                try await log.discard(unit: unit, connector: producer.connector)
+            } catch {
+                report.warn("Rows staged for \(unit) could not be dropped; they stay out of sight until the next start: \(Trace.message(of: error))")
+            }
+        }
     }
 
     private func transformed(_ batches: [RecordBatch]) async throws -> [RecordBatch] {

@@ -1,0 +1,144 @@
+package import ConnectAPI
+import Synchronization
+
+/// Runs one sink task.
+///
+///     log ─▶ SinkReader ─▶ mailbox ─▶ main loop: open, write, flush ─▶ destination
+///                                        └─ offsets the destination has ─▶ Log.commit, group connect-<name>
+///
+/// The main loop alone touches the task. A destination that is away holds the loop in a retry of the same batch, the reader stops at its
+/// byte budget, and the sources go on: the log keeps what the sink has not taken.
+package final class SinkWorker: TaskWorker {
+    private let type: any SinkConnector.Type
+    private let assignment: TaskAssignment
+    private let services: TaskServices
+    private let partitions: SinkPartitions
+    private let gate: PauseGate
+    private let log: Logger
+    private let mailbox = SinkMailbox()
+    private let fenced = Atomic<Bool>(false)
+    package let counters = TaskCounters()
+
+    /// `siblings` is shared by the tasks of one start of a connector.
+    package init(_ type: any SinkConnector.Type, _ assignment: TaskAssignment, _ services: TaskServices, siblings: SinkSiblings) {
+        self.type = type
+        self.assignment = assignment
+        self.services = services
+        partitions = siblings.partitions
+        gate = PauseGate(open: !assignment.startsPaused)
+        log = assignment.logger("sluice.sink")
+    }
+
+    package func setPaused(_ paused: Bool) { gate.set(open: !paused) }
+
+    package func requestStop() {
+        mailbox.push(.stop)
+        // One that waits to be resumed for the first time must see the stop.
+        gate.set(open: true)
+    }
+
+    package func fence() {
+        fenced.store(true, ordering: .releasing)
+        requestStop()
+    }
+
+    package func run() async {
+        do {
+            // A task that starts paused is not made before it is resumed.
+            try await gate.pass()
+            if !mailbox.isStopping { try await type.runTask(self) }
+        } catch where error is CancellationError || mailbox.isStopping {
+            log.debug("Stopped: \(error)")
+        } catch {
+            log.error("Task \(assignment.name) failed and is not restarted by itself: \(Trace.message(of: error))")
+            let trace = Trace.text(error, wrapper: "Exiting WorkerSinkTask due to unrecoverable exception.")
+            await assignment.onState(StoredStatus(.failed, trace: trace))
+        }
+    }
+
+    fileprivate func run<C: SinkConnector>(_ type: C.Type) async throws {
+        let errors = SinkErrors(assignment, services, counters, log)
+        let scratch = "\(services.scratchDirectory)/\(assignment.name.filePathComponent)"
+        try WorkerFile.makeDirectory(scratch)
+        let context = TaskContext(
+            connector: assignment.connector, task: assignment.task, log: log, metrics: assignment.metrics,
+            memoryBudget: Int(services.worker.settings.taskMemory), scratchDirectory: scratch,
+            reject: { [services] rejected in
+                // The row as the log has it, for its original bytes.
+                guard let stored = try await services.log.read(rejected.partition, from: rejected.offset, maxBytes: 1).first else { throw rejected.error }
+                try await errors.handle(
+                    FailedRecord(
+                        stage: .taskPut, className: C.info.className, error: rejected.error, topic: rejected.partition.topic,
+                        partition: rejected.partition.partition, offset: rejected.offset),
+                    row: 0, of: stored)
+            })
+        let connector = try C(C.Configuration(assignment.config))
+        let task = try await connector.makeTask(context)
+        await assignment.onState(StoredStatus(.running))
+
+        let budget = ByteBudget(capacity: Int(services.worker.settings.sinkReadAhead))
+        let preparation = SinkPreparation(
+            conversion: SinkConversion(services.worker.rendering(for: assignment.config), services),
+            transforms: TransformStage(apply: try services.transforms(assignment.config)), errors: errors)
+        let reader = SinkReader(
+            log: services.log, partitions: partitions, task: assignment.task, subscription: try SinkSubscription(assignment.config), budget: budget,
+            gate: gate, mailbox: mailbox, counters: counters, report: log, prepare: { try await preparation.prepare($0) })
+        var loop = SinkLoop(
+            task: task, className: C.info.className, connector: assignment.connector, log: services.log, reader: reader, mailbox: mailbox, budget: budget,
+            errors: errors, counters: counters, report: log, settings: services.worker.settings, config: assignment.config,
+            isFenced: { self.fenced.load(ordering: .acquiring) }, onTopic: assignment.onTopic)
+        try await withThrowingTaskGroup { group in
+            group.addTask { await reader.run() }
+            group.addTask { [mailbox] in
+                while !Task.isCancelled {
+                    mailbox.push(.tick)
+                    try? await Task.sleep(for: .milliseconds(500))
+                }
+            }
+            defer { group.cancelAll() }
+            try await loop.run()
+        }
+    }
+}
+
+/// What the tasks of one sink share.
+package final class SinkSiblings: Sendable {
+    let partitions: SinkPartitions
+    package init(tasks: Int) { partitions = SinkPartitions(tasks: tasks) }
+}
+
+extension SinkConnector {
+    fileprivate static func runTask(_ worker: SinkWorker) async throws { try await worker.run(self) }
+}
+
+/// From a stored batch to what the task takes: converters, transforms, bad rows taken out.
+struct SinkPreparation: Sendable {
+    let conversion: SinkConversion
+    let transforms: TransformStage
+    let errors: SinkErrors
+
+    func prepare(_ stored: StoredBatch) async throws -> [ConsumedBatch] {
+        let stage = TransformStage { batch in
+            var converted = batch
+            converted.batch = try conversion.convert(
+                StoredBatch(partition: stored.partition, firstOffset: batch.firstOffset ?? 0, batch: batch.batch, rendering: stored.rendering))
+            do {
+                return try transforms.apply(converted)
+            } catch let failure as SinkConversion.Failure {
+                throw failure
+            } catch {
+                throw SinkConversion.Failure(stage: .transformation, className: (error as? ConnectorError)?.code ?? "transforms", underlying: error)
+            }
+        }
+        let batch = TransformedBatch(stored.batch, partition: stored.partition, firstOffset: stored.firstOffset)
+        let outputs = try await stage.run(batch) { row, error in
+            let failure = error as? SinkConversion.Failure
+            try await errors.handle(
+                FailedRecord(
+                    stage: failure?.stage ?? .transformation, className: failure?.className ?? "transforms", error: failure?.underlying ?? error,
+                    topic: stored.partition.topic, partition: stored.partition.partition, offset: stored.firstOffset + Int64(row)),
+                row: row, of: stored)
+        }
+        return consumedBatches(outputs, of: stored)
+    }
+}
