@@ -146,6 +146,12 @@ public protocol SourceOutput: Sendable {
 public protocol SinkConnector: Connector {
     associatedtype Task: SinkTask
     func makeTask(_ context: TaskContext) async throws -> sending Task
+    /// True: offsets changed by hand need no change elsewhere, and REST says so; false: REST adds that the connector may manage offsets elsewhere.
+    static var managesOffsetChanges: Bool { get }
+}
+
+extension SinkConnector {
+    public static var managesOffsetChanges: Bool { false }
 }
 
 public protocol SinkTask {

@@ -58,7 +58,7 @@ package final class SinkWorker: TaskWorker {
 
     fileprivate func run<C: SinkConnector>(_ type: C.Type) async throws {
         let errors = SinkErrors(assignment, services, counters, log)
-        let scratch = "\(services.scratchDirectory)/\(assignment.name.filePathComponent)"
+        let scratch = "\(services.scratchDirectory)/\(assignment.connector.filePathComponent)/\(assignment.task)"
         try WorkerFile.makeDirectory(scratch)
         let context = TaskContext(
             connector: assignment.connector, task: assignment.task, log: log, metrics: assignment.metrics,

@@ -121,7 +121,7 @@ package final class SourceWorker: TaskWorker {
 extension SourceConnector {
     /// Makes a task where the log says the connector stands, and runs it.
     fileprivate static func runTask(_ assignment: TaskAssignment, _ services: TaskServices, _ output: LogOutput, _ log: Logger) async throws {
-        let scratch = "\(services.scratchDirectory)/\(assignment.name.filePathComponent)"
+        let scratch = "\(services.scratchDirectory)/\(assignment.connector.filePathComponent)/\(assignment.task)"
         try WorkerFile.makeDirectory(scratch)
         let context = TaskContext(
             connector: assignment.connector, task: assignment.task, log: log, metrics: assignment.metrics,

@@ -1,0 +1,53 @@
+import ConnectAPI
+
+/// A connector as its herder holds it; only touched by the herder.
+final class ManagedConnector {
+    struct Running {
+        let worker: any TaskWorker
+        let handle: Task<Void, Never>
+        /// Tells a state reported by this run from one of an earlier run.
+        let run: Int
+    }
+
+    let name: String
+    var stored: StoredConnector
+    var status = StoredStatus(.unassigned)
+    var taskStatuses: [Int: StoredStatus] = [:]
+    /// As `/tasks` shows them: references unresolved.
+    var taskConfigs: [[ConfigEntry]] = []
+    var running: [Int: Running] = [:]
+    /// The plugin of its class; nil when the class is not known any more.
+    var plugin: PluginRegistry.Plugin?
+    var siblings: SinkSiblings?
+    /// A process that starts again brings paused tasks back as paused ones, where there were any.
+    var hadTasks = false
+
+    init(_ name: String, _ stored: StoredConnector, _ plugin: PluginRegistry.Plugin?) {
+        self.name = name
+        self.stored = stored
+        self.plugin = plugin
+    }
+
+    var type: ConnectorType {
+        switch plugin?.kind {
+        case .source: .source
+        case .sink: .sink
+        default: .unknown
+        }
+    }
+
+    var maxTasks: Int { max(1, stored.values["tasks.max"].flatMap { Int($0.trimmingSpaces()) } ?? 1) }
+}
+
+/// What is done to a connector, one after the other, in the order of the requests.
+enum ConnectorOperation: Sendable {
+    /// To its target state from nothing: at creation, when the worker starts, after a change of configuration.
+    case start
+    case pause
+    case resume
+    case stop
+    /// The instance (its task configurations) and these tasks.
+    case restart(instance: Bool, tasks: [Int])
+    /// Ends everything; `destroying` also removes what the connector made outside.
+    case end(destroying: Bool)
+}

@@ -1,0 +1,81 @@
+import ConnectAPI
+import Synchronization
+
+/// Figures of tasks and what connectors report of themselves, for `/metrics`.
+///
+/// Two kinds: counters of the runtime's own workers, read when they are asked for, and series that connectors set once a batch
+/// (`MetricSink`). What belongs to a task goes when its connector does.
+package final class MetricsRegistry: Sendable {
+    package struct TaskKey: Sendable, Hashable, Comparable {
+        package let connector: String
+        package let task: Int
+        package static func < (a: Self, b: Self) -> Bool { (a.connector, a.task) < (b.connector, b.task) }
+    }
+
+    package struct TaskEntry: Sendable {
+        package let counters: TaskCounters
+        package let isSink: Bool
+    }
+
+    /// One labelled value of a metric.
+    package struct Label: Sendable, Hashable, Comparable {
+        package let name: String
+        package let value: String
+        package static func < (a: Self, b: Self) -> Bool { (a.name, a.value) < (b.name, b.value) }
+    }
+
+    private struct State {
+        var tasks: [TaskKey: TaskEntry] = [:]
+        var series: [String: [[Label]: Double]] = [:]
+    }
+    private let state = Mutex(State())
+
+    package init() {}
+
+    package func register(_ counters: TaskCounters, connector: String, task: Int, isSink: Bool) {
+        state.withLock { $0.tasks[TaskKey(connector: connector, task: task)] = TaskEntry(counters: counters, isSink: isSink) }
+    }
+
+    /// Everything of a connector.
+    package func remove(connector: String) {
+        state.withLock { state in
+            state.tasks = state.tasks.filter { $0.key.connector != connector }
+            for name in state.series.keys {
+                state.series[name] = state.series[name]?.filter { !$0.key.contains(Label(name: "connector", value: connector)) }
+            }
+            state.series = state.series.filter { !$0.value.isEmpty }
+        }
+    }
+
+    package var tasks: [(key: TaskKey, entry: TaskEntry)] {
+        state.withLock { $0.tasks }.sorted { $0.key < $1.key }.map { (key: $0.key, entry: $0.value) }
+    }
+
+    /// What connectors reported, by name and labels.
+    package var reported: [(name: String, series: [(labels: [Label], value: Double)])] {
+        state.withLock { $0.series }.sorted { $0.key < $1.key }.map { name, series in
+            (name: name, series: series.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { (labels: $0.key, value: $0.value) })
+        }
+    }
+
+    func set(_ name: String, _ labels: [Label], _ value: Double) { state.withLock { $0.series[name, default: [:]][labels] = value } }
+    func add(_ name: String, _ labels: [Label], _ value: Double) { state.withLock { $0.series[name, default: [:]][labels, default: 0] += value } }
+}
+
+/// What one task is given to report to: its series bear its connector and task.
+package struct TaskMetrics: MetricSink {
+    private let registry: MetricsRegistry
+    private let own: [MetricsRegistry.Label]
+
+    package init(_ registry: MetricsRegistry, connector: String, task: Int) {
+        self.registry = registry
+        own = [.init(name: "connector", value: connector), .init(name: "task", value: String(task))]
+    }
+
+    package func set(_ name: String, _ labels: [String: String], _ value: Double) { registry.set(name, all(labels), value) }
+    package func add(_ name: String, _ labels: [String: String], _ value: Double) { registry.add(name, all(labels), value) }
+
+    private func all(_ labels: [String: String]) -> [MetricsRegistry.Label] {
+        (labels.filter { $0.key != "connector" && $0.key != "task" }.map { .init(name: $0.key, value: $0.value) } + own).sorted()
+    }
+}
