@@ -49,9 +49,9 @@ final class HTTPConnectionTable: Sendable {
                 case .handler: break
                 case .streaming:
                     var byte: UInt8 = 0
-                    if recv(entry.socket, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0, let writer = entry.writer {
-                        gone.append(writer)
-                    }
+                    let count = recv(entry.socket, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+                    let hasLeft = count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
+                    if hasLeft, let writer = entry.writer { gone.append(writer) }
                 }
             }
             return gone

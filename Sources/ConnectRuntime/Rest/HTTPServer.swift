@@ -119,21 +119,23 @@ package final class HTTPServer: Sendable {
 
     private func answer(_ exchange: HTTPExchange) async {
         let request = exchange.request
-        await withTaskGroup(of: Void.self) { group in
+        enum Ended { case handler, deadline }
+        await withTaskGroup(of: Ended.self) { group in
             group.addTask {
                 let response = await self.handler(request)
-                guard exchange.respond(response), case .stream(let produce) = response.body, let writer = exchange.writer else { return }
+                guard exchange.respond(response), case .stream(let produce) = response.body, let writer = exchange.writer else { return .handler }
                 // The client left, or the producer failed after the head was sent: the stream's end is all that can be told.
                 try? await produce(writer)
                 writer.finish()
+                return .handler
             }
             group.addTask {
-                // A cancelled sleep means the handler was done, or the server stops and cancels the handler too.
-                guard (try? await Task.sleep(for: self.limits.requestDeadline)) != nil else { return }
-                exchange.respond(await self.deadlineAnswer())
+                // A cancelled sleep means that the handler is done, or that the server stops and cancels the handler too.
+                if (try? await Task.sleep(for: self.limits.requestDeadline)) != nil { exchange.respond(await self.deadlineAnswer()) }
+                return .deadline
             }
-            if await group.next() != nil, !exchange.isStreaming { group.cancelAll() }
-            for await _ in group {}
+            // A stream may outlive the deadline, which is for its beginning.
+            while let ended = await group.next() { if ended == .handler || !exchange.isStreaming { group.cancelAll() } }
         }
     }
 
