@@ -37,6 +37,8 @@ let package = Package(
         system("CZlib", "zlib", apt: "zlib1g-dev"),
         system("CPCRE2", "libpcre2-8", apt: "libpcre2-dev"),
 
+        .systemLibrary(name: "CXattr", path: "Sources/CXattr"),
+
         .target(name: "ConnectAPI", swiftSettings: strict),
         .target(name: "JavaRegex", dependencies: ["CPCRE2"], swiftSettings: strict),
         .target(name: "JSON", dependencies: ["ConnectAPI"], swiftSettings: strict),
@@ -46,7 +48,7 @@ let package = Package(
             dependencies: ["ConnectAPI", "JSON", "JavaRegex", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
             swiftSettings: strict),
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq"]),
-        connector("ConnectorsObjectStore", "ObjectStore", ["JavaRegex", "JSON", "Parquet", "CCurl", "COpenSSL", "CZlib"]),
+        connector("ConnectorsObjectStore", "ObjectStore", ["JavaRegex", "JSON", "Parquet", "CCurl", "COpenSSL", "CXattr", "CZlib"]),
         connector("ConnectorsFileStream", "FileStream", ["JSON"]),
         connector("Connectors", "Registry", ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream"]),
         .executableTarget(
