@@ -1,0 +1,135 @@
+import ConnectAPI
+import JSON
+import Parquet
+
+/// Builds the bytes of one file. A value type with one owner; nothing in it waits.
+protocol FileEncoder {
+    /// Appends rows that all have a value. All or nothing.
+    mutating func append(_ values: Column) throws
+    /// Bytes of memory held.
+    var bufferedBytes: Int { get }
+    /// The file's size if it ended now, as well as it can be told.
+    var encodedBytes: Int { get }
+    /// The bytes finished since the last call, when the format can be sent in pieces.
+    mutating func drain() -> [UInt8]
+    /// Ends the file and returns what was not drained.
+    mutating func finish(_ facts: FileFacts, topic: String, partition: Int32) throws -> [UInt8]
+}
+
+/// What files are made of: `format.class` and its options.
+enum FileFormat: Sendable {
+    case parquet(ParquetOptions)
+    case json(ConnectJSONOptions, GzipLevel?)
+    case bytes(separator: [UInt8], fileExtension: String, GzipLevel?)
+
+    var fileExtension: String {
+        switch self {
+        case .parquet(let options):
+            switch options.codec {
+            case .none: ".parquet"
+            case .snappy: ".snappy.parquet"
+            case .gzip: ".gz.parquet"
+            case .zstd: ".zstd.parquet"
+            case .lz4: ".lz4.parquet"
+            }
+        case .json(_, let gzip): gzip == nil ? ".json" : ".json.gz"
+        case .bytes(_, let fileExtension, let gzip): fileExtension + (gzip == nil ? "" : ".gz")
+        }
+    }
+
+    var contentType: String { "application/octet-stream" }
+
+    func encoder(for schema: Schema) throws -> any FileEncoder {
+        switch self {
+        case .parquet(let options): try ParquetFile(schema, options)
+        case .json(let options, let gzip): JSONLinesFile(options, gzip)
+        case .bytes(let separator, _, let gzip): try ByteArrayFile(schema, separator: separator, gzip)
+        }
+    }
+}
+
+/// A Parquet file: row groups are finished bytes, the footer comes last.
+struct ParquetFile: FileEncoder {
+    private let writer: ParquetWriter
+    /// Values that are no structs become a struct of one column.
+    private let wrapper: Schema?
+
+    init(_ schema: Schema, _ options: ParquetOptions) throws {
+        wrapper = schema.type == .struct ? nil : .struct([Schema.Field("value", schema)])
+        writer = try ParquetWriter(schema: wrapper ?? schema, options: options)
+    }
+
+    mutating func append(_ values: Column) throws {
+        guard let wrapper else { return try writer.write(values) }
+        try writer.write(Column(wrapper, count: values.count, .struct([values])))
+    }
+
+    var bufferedBytes: Int { writer.bufferedBytes }
+    var encodedBytes: Int { writer.encodedBytes }
+    mutating func drain() -> [UInt8] { writer.drain() }
+
+    mutating func finish(_ facts: FileFacts, topic: String, partition: Int32) throws -> [UInt8] {
+        writer.setMetadata("kafka-topic", topic)
+        writer.setMetadata("kafka-partition", String(partition))
+        for (key, value) in facts.metadata.sorted(by: { $0.key < $1.key }) { writer.setMetadata(key, value) }
+        return try writer.finish()
+    }
+}
+
+/// One JSON text a line, as JsonConverter without schemas renders it.
+struct JSONLinesFile: FileEncoder {
+    private let options: ConnectJSONOptions
+    private var out: FileBytes
+
+    init(_ options: ConnectJSONOptions, _ gzip: GzipLevel?) {
+        self.options = options
+        out = FileBytes(gzip)
+    }
+
+    mutating func append(_ values: Column) throws {
+        let renderer = ConnectJSONRenderer(values, options)
+        var writer = JSONWriter(capacity: 1 << 16)
+        for row in 0..<values.count {
+            try renderer.write(row, to: &writer)
+            writer.byte(UInt8(ascii: "\n"))
+        }
+        writer.withBytes { out.append($0) }
+    }
+
+    var bufferedBytes: Int { out.bufferedBytes }
+    var encodedBytes: Int { out.bufferedBytes }
+    mutating func drain() -> [UInt8] { out.drain() }
+    mutating func finish(_ facts: FileFacts, topic: String, partition: Int32) throws -> [UInt8] { out.finish() }
+}
+
+/// The bytes of each record followed by a separator.
+struct ByteArrayFile: FileEncoder {
+    private let separator: [UInt8]
+    private var out: FileBytes
+
+    init(_ schema: Schema, separator: [UInt8], _ gzip: GzipLevel?) throws {
+        guard schema.type == .bytes else {
+            throw ConnectorError(
+                "objectstore.not_bytes", .stop, "ByteArrayFormat writes bytes, and the values are of type \(schema.type)",
+                hint: "Set value.converter to org.apache.kafka.connect.converters.ByteArrayConverter, or another format.class")
+        }
+        self.separator = separator
+        out = FileBytes(gzip)
+    }
+
+    mutating func append(_ values: Column) throws {
+        guard case .binary(let bytes) = values.materialized().storage else { return }
+        var joined: [UInt8] = []
+        joined.reserveCapacity(bytes.bytes.count + values.count * separator.count)
+        for row in 0..<values.count {
+            joined.append(contentsOf: bytes[row])
+            joined.append(contentsOf: separator)
+        }
+        joined.withUnsafeBytes { out.append($0) }
+    }
+
+    var bufferedBytes: Int { out.bufferedBytes }
+    var encodedBytes: Int { out.bufferedBytes }
+    mutating func drain() -> [UInt8] { out.drain() }
+    mutating func finish(_ facts: FileFacts, topic: String, partition: Int32) throws -> [UInt8] { out.finish() }
+}

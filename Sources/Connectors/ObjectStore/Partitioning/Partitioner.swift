@@ -1,0 +1,80 @@
+import ConnectAPI
+
+/// Which directory every row of a batch belongs to, computed for the whole batch at once.
+///
+///     value column ──▶ codes per field ──▶ composite code ──▶ directory number      (Field)
+///     timestamps ──▶ bucket of partition.duration.ms ──▶ directory number             (TimeBased, Daily, Hourly)
+///
+/// Directory numbers index `names`, which grows by one text per new directory and never per record.
+struct Partitioner {
+    enum Kind {
+        case `default`
+        case fields(FieldDirectories)
+        case time(TimeDirectories)
+    }
+
+    /// The directory of each row.
+    enum Rows: Equatable {
+        case all(Int32)
+        /// One number a row; `rejected` rows have none.
+        case each([Int32])
+
+        static let rejected: Int32 = -1
+
+        subscript(row: Int) -> Int32 {
+            switch self {
+            case .all(let directory): directory
+            case .each(let directories): directories[row]
+            }
+        }
+    }
+
+    struct Result {
+        var rows: Rows
+        /// Record times in milliseconds, when the partitioner extracts them.
+        var times: TimestampColumn?
+        /// Rows that cannot be placed, ascending.
+        var rejects: [(row: Int, error: ConnectorError)] = []
+    }
+
+    private var kind: Kind
+    /// The encoded directories seen so far.
+    private(set) var names: [String] = []
+    private var numbers: [String: Int32] = [:]
+    private var defaultNumbers: [Int32: Int32] = [:]
+
+    init(_ kind: Kind) { self.kind = kind }
+
+    /// `rotate.interval.ms` works only when the partitioner knows a record's time.
+    var extractsTimes: Bool { if case .time = kind { true } else { false } }
+
+    mutating func intern(_ name: String) -> Int32 {
+        if let known = numbers[name] { return known }
+        let number = Int32(names.count)
+        names.append(name)
+        numbers[name] = number
+        return number
+    }
+
+    /// `value` is the column that is written (after `payload.path`); `nulls` are rows without one.
+    mutating func assign(_ batch: ConsumedBatch, value: Column?, nulls: Bitmap?, now: Int64) -> Result {
+        switch kind {
+        case .default:
+            let partition = batch.partition.partition
+            if let number = defaultNumbers[partition] { return Result(rows: .all(number)) }
+            let number = intern("partition=\(partition)")
+            defaultNumbers[partition] = number
+            return Result(rows: .all(number))
+        case .fields(var fields):
+            kind = .default
+            let result = fields.assign(batch, value: value, nulls: nulls) { intern($0) }
+            kind = .fields(fields)
+            return result
+        case .time(var time):
+            kind = .default
+            let result = time.assign(batch, value: value, nulls: nulls, now: now) { intern($0) }
+            kind = .time(time)
+            return result
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import ConnectAPI
+
+/// The records of one log partition that go to one topic's directories: partitioner, rotation and open files. A transform that renames topics
+/// can make one partition feed several lanes.
+final class Lane {
+    struct Identity: Sendable {
+        let partition: TopicPartition
+        let topic: String
+    }
+
+    let identity: Identity
+    var partitioner: Partitioner
+    var rotation: PartitionRotation
+    var open: [Int32: OpenFile] = [:]
+    /// The last upload of a directory: the next one becomes visible after it.
+    var uploads: [Int32: FileUpload] = [:]
+    /// The offset up to which an earlier run stored a directory.
+    var storedUpTo: [Int32: Int64] = [:]
+    /// Directories of which it is known where the earlier run ended.
+    var probed: Set<Int32> = []
+    var lastValueSchema: Schema?
+
+    init(_ identity: Identity, _ partitioner: Partitioner, _ rotation: PartitionRotation) {
+        self.identity = identity
+        self.partitioner = partitioner
+        self.rotation = rotation
+    }
+
+    func name(_ directory: Int32) -> String { partitioner.names[Int(directory)] }
+    var bufferedBytes: Int { open.values.reduce(0) { $0 + $1.bufferedBytes } }
+}
+
+/// A batch that is ready to be divided: every row has a directory.
+struct PlacedBatch {
+    var batch: ConsumedBatch
+    /// What is written, after `payload.path`; nil when no row has a value.
+    var value: Column?
+    /// Rows without a value; nil: none.
+    var nulls: Bitmap?
+    var directories: Partitioner.Rows
+    var times: TimestampColumn?
+
+    var count: Int { batch.batch.count }
+
+    /// These rows only, in the order given.
+    func select(_ rows: [Int]) -> PlacedBatch {
+        let directories: Partitioner.Rows
+        switch self.directories {
+        case .all: directories = self.directories
+        case .each(let each): directories = .each(rows.map { each[$0] })
+        }
+        let times: TimestampColumn?
+        switch self.times {
+        case .each(let each): times = .each(rows.map { each[$0] })
+        case let same: times = same
+        }
+        return PlacedBatch(
+            batch: ConsumedBatch(
+                batch.batch.select(rows), from: batch.partition, offsets: .each(rows.map { batch.offsets[$0] }), nextOffset: batch.nextOffset),
+            value: value?.select(rows), nulls: nulls?.select(rows), directories: directories, times: times)
+    }
+
+    func timestamp(_ row: Int) -> Int64 {
+        switch batch.batch.timestamps.storage {
+        case .int64(let v): v[row]
+        case .constant(.integer(let i)): i
+        default: 0
+        }
+    }
+
+    /// The rows of a range by directory, in the order the directories first occur; nil: all rows, one directory.
+    func grouped(_ range: Range<Int>) -> [(directory: Int32, rows: [Int]?)] {
+        guard case .each(let each) = directories else { return [(directories[range.lowerBound], nil)] }
+        if !range.dropFirst().contains(where: { each[$0] != each[range.lowerBound] }) { return [(each[range.lowerBound], nil)] }
+        var order: [Int32: Int] = [:], groups: [(directory: Int32, rows: [Int]?)] = []
+        var last: (directory: Int32, group: Int) = (-2, 0)
+        for row in range {
+            if each[row] != last.directory {
+                if let group = order[each[row]] { last = (each[row], group) } else {
+                    last = (each[row], groups.count)
+                    order[each[row]] = groups.count
+                    groups.append((each[row], []))
+                }
+            }
+            groups[last.group].rows?.append(row)
+        }
+        return groups
+    }
+}

@@ -1,0 +1,260 @@
+import ConnectAPI
+
+/// What the writers of a task share.
+struct WriterContext: Sendable {
+    var connector: String
+    var format: FileFormat
+    var rotation: PartitionRotation.Policy
+    var makePartitioner: @Sendable () -> Partitioner
+    var nulls = NullValues.fail
+    var payloadPath: [String] = []
+    /// 0: no limit.
+    var fileMaxBytes = 0
+    var fileMaxAge: Int64 = 0
+    var maxUncommitted: Int64 = 300_000
+    var uploads: UploadContext
+    var reject: @Sendable (RejectedRecord) async throws -> Void
+    /// Milliseconds; replaced in tests.
+    var clock: @Sendable () -> Int64 = { WallClock.milliseconds }
+}
+
+/// Writes one topic partition.
+///
+///     ConsumedBatch ─▶ place rows in directories ─▶ ask the store about directories not seen since the start ─▶ hand bad rows over
+///        ─▶ rotation divides the rows ─▶ open files take their slices ─▶ cut files become uploads ─▶ CommitCut says what may be committed
+///
+/// Everything that can fail and be tried again comes before the first row is kept, so that a `.retry` error leaves the batch untaken.
+final class PartitionWriter {
+    let partition: TopicPartition
+    private let context: WriterContext
+    private var lanes: [String: Lane] = [:]
+    private var cut = CommitCut()
+    /// Uploads under way by file number.
+    private var uploads: [Int: (upload: FileUpload, lane: Lane, directory: Int32)] = [:]
+    /// When the committable offset last grew, or there was nothing to commit.
+    private var grewAt: Int64
+    private let nextNumber: () -> Int
+
+    init(_ partition: TopicPartition, _ context: WriterContext, nextNumber: @escaping () -> Int) {
+        self.partition = partition
+        self.context = context
+        self.nextNumber = nextNumber
+        grewAt = context.clock()
+    }
+
+    var bufferedBytes: Int { lanes.values.reduce(0) { $0 + $1.bufferedBytes } }
+    var openFiles: Int { lanes.values.reduce(0) { $0 + $1.open.count } }
+    var oldestOpening: Int64? { lanes.values.lazy.flatMap { $0.open.values }.map(\.openedAt).min() }
+    var takenUpTo: Int64 { cut.next ?? 0 }
+    var hasUploads: Bool { !uploads.isEmpty }
+
+    // MARK: Writing
+
+    func write(_ consumed: ConsumedBatch) async throws {
+        let now = context.clock()
+        let lane = lane(for: consumed.batch.topic, now)
+        var (placed, rejects) = try place(consumed, lane, now)
+        try await probe(placed, lane)
+        var failure: (any Error)?
+        for (i, reject) in rejects.enumerated() {
+            do {
+                try await context.reject(RejectedRecord(partition: partition, offset: reject.offset, error: reject.error))
+                context.uploads.metrics.rejected()
+            } catch {
+                if let error = error as? ConnectorError, error.disposition == .retry { throw error }
+                // Not tolerated: what came before the record is kept and stored as far as it is due, then the task fails.
+                placed = placed.select((0..<placed.count).filter { placed.batch.offsets[$0] < rejects[i].offset })
+                failure = error
+                break
+            }
+        }
+        try divide(placed, lane, now)
+        if let failure {
+            for upload in uploads.values { _ = await upload.upload.outcome }
+            throw failure
+        }
+        cut.advance(to: consumed.nextOffset)
+        context.uploads.metrics.took(records: consumed.batch.count)
+        if context.fileMaxBytes > 0 {
+            for (directory, file) in lane.open where file.encodedBytes >= context.fileMaxBytes { try close(directory, lane, .bytes) }
+        }
+    }
+
+    private func lane(for topic: String, _ now: Int64) -> Lane {
+        if let lane = lanes[topic] { return lane }
+        let lane = Lane(.init(partition: partition, topic: topic), context.makePartitioner(), PartitionRotation(context.rotation, now: now))
+        lanes[topic] = lane
+        return lane
+    }
+
+    /// Rows with their directories, without those that cannot be written.
+    private func place(_ consumed: ConsumedBatch, _ lane: Lane, _ now: Int64) throws -> (PlacedBatch, [(offset: Int64, error: ConnectorError)]) {
+        var (value, nulls) = try Payload.values(consumed.batch, path: context.payloadPath, nulls: context.nulls, knownSchema: lane.lastValueSchema)
+        if nulls?.noneSet == true { nulls = nil }
+        if let value { lane.lastValueSchema = value.schema }
+        let assigned = lane.partitioner.assign(consumed, value: value, nulls: nulls, now: now)
+        let placed = PlacedBatch(batch: consumed, value: value, nulls: nulls, directories: assigned.rows, times: assigned.times)
+        if nulls == nil, assigned.rejects.isEmpty { return (placed, []) }
+        var rejects = assigned.rejects.map { (row: $0.row, error: $0.error) }
+        if let nulls, context.nulls == .fail {
+            let placeable = Set(rejects.map(\.row))
+            rejects += nulls.setPositions.filter { !placeable.contains($0) }.map { ($0, Payload.nullError(partition, consumed.offsets[$0])) }
+            rejects.sort { $0.row < $1.row }
+        }
+        let refused = Set(rejects.map(\.row))
+        // An ignored null record may have no directory: its fields would have told it.
+        let kept = (0..<placed.count).filter { !refused.contains($0) && placed.directories[$0] != Partitioner.Rows.rejected }
+        context.uploads.metrics.ignored(records: context.nulls == .ignore ? nulls?.setCount ?? 0 : 0)
+        let offsets = rejects.map { (offset: consumed.offsets[$0.row], error: $0.error) }
+        return (kept.count == placed.count ? placed : placed.select(kept), offsets)
+    }
+
+    /// Learns what an earlier run stored of the directories that are new in this batch.
+    private func probe(_ placed: PlacedBatch, _ lane: Lane) async throws {
+        guard context.uploads.conditional, placed.count > 0 else { return }
+        var questions: [StoredFiles.Question] = []
+        for (directory, rows) in placed.grouped(0..<placed.count) where !lane.probed.contains(directory) {
+            let stored = lane.storedUpTo[directory] ?? .min
+            let open = (rows ?? Array(0..<placed.count)).filter { placed.batch.offsets[$0] > stored }
+            if open.isEmpty { continue }
+            questions.append(
+                .init(directory: directory, name: lane.name(directory), rows: open.map { (placed.batch.offsets[$0], placed.timestamp($0)) }))
+        }
+        if questions.isEmpty { return }
+        let stored = StoredFiles(lane: lane.identity, connector: context.connector, store: context.uploads.store, naming: context.uploads.naming)
+        for answer in try await stored.ask(questions) {
+            for range in answer.found {
+                cut.found(start: range.lowerBound, end: range.upperBound)
+                lane.storedUpTo[answer.directory] = range.upperBound
+            }
+            if answer.complete { lane.probed.insert(answer.directory) }
+        }
+    }
+
+    private func divide(_ placed: PlacedBatch, _ lane: Lane, _ now: Int64) throws {
+        var row = 0
+        while row < placed.count {
+            switch lane.rotation.next(
+                from: row, count: placed.count, directories: placed.directories, times: placed.times, schema: placed.value?.schema,
+                nulls: placed.nulls, now: now)
+            {
+            case .cut(let reason): try closeAll(lane, reason)
+            case .append(let rows, let thenCut):
+                for group in placed.grouped(rows) { try append(group.rows, rows, of: placed, to: group.directory, lane, now) }
+                if let thenCut { try closeAll(lane, thenCut) }
+                row = rows.upperBound
+            }
+        }
+    }
+
+    /// Gives a directory's rows of a range to its file. Rows that are stored already count for rotation, and are not written again.
+    private func append(_ listed: [Int]?, _ range: Range<Int>, of placed: PlacedBatch, to directory: Int32, _ lane: Lane, _ now: Int64) throws {
+        let stored = lane.storedUpTo[directory] ?? .min
+        let last = placed.batch.offsets[listed?.last ?? range.upperBound - 1]
+        guard last > stored else {
+            context.uploads.metrics.skipped(records: listed?.count ?? range.count)
+            return
+        }
+        var rows = listed, range = range
+        if placed.batch.offsets[listed?.first ?? range.lowerBound] <= stored {
+            let fresh = (listed ?? Array(range)).filter { placed.batch.offsets[$0] > stored }
+            context.uploads.metrics.skipped(records: (listed?.count ?? range.count) - fresh.count)
+            rows = fresh
+            range = fresh[0]..<fresh[fresh.count - 1] + 1
+        }
+        let first = rows?.first ?? range.lowerBound
+        var file =
+            lane.open[directory]
+            ?? OpenFile(number: nextNumber(), start: placed.batch.offsets[first], startTimestamp: placed.timestamp(first), openedAt: now)
+        cut.begin(file.number, start: file.start)
+        if let nulls = placed.nulls { rows = (rows ?? Array(range)).filter { !nulls[$0] } }
+        if let value = placed.value {
+            if let rows {
+                if rows.count == range.count { try file.append(value.slice(range), format: context.format) } else if !rows.isEmpty {
+                    try file.append(value.select(rows), format: context.format)
+                }
+            } else {
+                try file.append(value.slice(range), format: context.format)
+            }
+        }
+        file.covers(last)
+        lane.open[directory] = file
+    }
+
+    // MARK: Storing
+
+    private func closeAll(_ lane: Lane, _ reason: PartitionRotation.Reason) throws {
+        for directory in lane.open.keys.sorted() { try close(directory, lane, reason) }
+    }
+
+    private func close(_ directory: Int32, _ lane: Lane, _ reason: PartitionRotation.Reason) throws {
+        guard var file = lane.open.removeValue(forKey: directory) else { return }
+        guard let finished = try file.finish(lane.identity, directory: lane.name(directory), connector: context.connector, format: context.format)
+        else { return cut.drop(file.number) }
+        context.uploads.metrics.closed(reason)
+        let upload = FileUpload(finished, after: lane.uploads[directory], context.uploads)
+        lane.uploads[directory] = upload
+        uploads[finished.number] = (upload, lane, directory)
+    }
+
+    /// Stores all open files for a reason from outside the rotation.
+    func closeAll(_ reason: PartitionRotation.Reason) throws {
+        for lane in lanes.values.sorted(by: { $0.identity.topic < $1.identity.topic }) {
+            try closeAll(lane, reason)
+            lane.rotation.reset()
+        }
+    }
+
+    /// Stores the largest open file, to free memory; false when none is open.
+    func closeLargest() throws -> Bool {
+        var largest: (lane: Lane, directory: Int32, bytes: Int)?
+        for lane in lanes.values {
+            for (directory, file) in lane.open where file.bufferedBytes > largest?.bytes ?? -1 { largest = (lane, directory, file.bufferedBytes) }
+        }
+        guard let largest else { return false }
+        try close(largest.directory, largest.lane, .memory)
+        return true
+    }
+
+    /// What the clock asks for.
+    func tick() throws {
+        let now = context.clock()
+        for lane in lanes.values {
+            if let reason = lane.rotation.tick(now) { try closeAll(lane, reason) }
+            if context.fileMaxAge > 0 {
+                for (directory, file) in lane.open where now - file.openedAt >= context.fileMaxAge { try close(directory, lane, .age) }
+            }
+        }
+        if !cut.isHeldBack { grewAt = now } else if now - grewAt >= context.maxUncommitted {
+            try closeAll(.uncommitted)
+            grewAt = now
+        }
+    }
+
+    /// Takes note of an upload that ended; true when it was one of this writer's. Throws why it failed.
+    func settle(_ number: Int, _ outcome: FileUpload.Outcome) throws -> Bool {
+        guard let (upload, lane, directory) = uploads.removeValue(forKey: number) else { return false }
+        if lane.uploads[directory] === upload { lane.uploads[directory] = nil }
+        switch outcome {
+        case .stored: cut.store(number, end: upload.file.facts.end)
+        case .failed(let error): throw error
+        }
+        return true
+    }
+
+    /// The offset the log may commit, when it grew.
+    func committable() -> Int64? {
+        guard let offset = cut.committable() else { return nil }
+        grewAt = context.clock()
+        context.uploads.metrics.committed(partition, offset, taken: takenUpTo)
+        return offset
+    }
+
+    /// Ends what is under way, and waits until it has ended.
+    func abandon() async {
+        for upload in uploads.values { upload.upload.cancel() }
+        for upload in uploads.values { _ = await upload.upload.outcome }
+        uploads = [:]
+        lanes = [:]
+    }
+}

@@ -1,0 +1,142 @@
+public import ConnectAPI
+
+/// Takes partitions, divides its memory between their files, and says what may be committed.
+///
+/// Buffered bytes are those of open files and of files on their way. Above 80 % of the budget the largest open file is stored early, which is
+/// exactly-once as any cut is; above 100 % a write waits for uploads, or throws why they fail, and the runtime comes back with the batch
+/// (Invariant 5).
+public struct S3SinkTask: SinkTask {
+    private let store: any ObjectStore
+    private let pool: BlockingPool
+    private let writerContext: WriterContext
+    private let metrics: SinkMetrics
+    private let progress: UploadProgress
+    private let budget: Int
+    private let flushOnStop: Bool
+    private let numbers = FileNumbers()
+    private var writers: [TopicPartition: PartitionWriter] = [:]
+    private var isPrepared = false
+
+    /// Counts files of the task.
+    private final class FileNumbers {
+        private var last = 0
+        func next() -> Int {
+            last += 1
+            return last
+        }
+    }
+
+    init(
+        _ configuration: S3SinkConfiguration, store: any ObjectStore, pool: BlockingPool, metrics: SinkMetrics, _ context: TaskContext,
+        clock: @escaping @Sendable () -> Int64 = { WallClock.milliseconds }
+    ) throws {
+        self.store = store
+        self.pool = pool
+        self.metrics = metrics
+        progress = UploadProgress()
+        budget = max(context.memoryBudget, 1 << 20)
+        flushOnStop = configuration.flushOnStop
+        let kind = try configuration.partitionerKind
+        let uploads = UploadContext(
+            store: store, naming: try configuration.naming, partSize: configuration.partSize, conditional: configuration.conditionalWrites,
+            retryBackoff: .milliseconds(configuration.taskRetryBackoff), progress: progress, metrics: metrics, log: context.log)
+        writerContext = WriterContext(
+            connector: context.connector, format: try configuration.fileFormat, rotation: try configuration.rotationPolicy,
+            makePartitioner: { Partitioner(kind) }, nulls: NullValues(rawValue: configuration.nullValues.lowercased()) ?? .fail,
+            payloadPath: configuration.payloadPath.split(separator: ".").map(String.init), fileMaxBytes: Int(max(0, configuration.fileMaxBytes)),
+            fileMaxAge: max(0, configuration.fileMaxAge), maxUncommitted: configuration.maxUncommitted, uploads: uploads, reject: context.reject,
+            clock: clock)
+        if configuration.rotateInterval > 0, !Partitioner(kind).extractsTimes {
+            context.log.warn("rotate.interval.ms is ignored: it needs a time partitioner (partitioner.class), which knows the time of a record")
+        }
+    }
+
+    public mutating func open(_ partitions: [TopicPartition]) async throws -> [TopicPartition: Int64] {
+        if !isPrepared {
+            try await store.prepare()
+            isPrepared = true
+        }
+        for partition in partitions where writers[partition] == nil {
+            writers[partition] = PartitionWriter(partition, writerContext, nextNumber: { [numbers] in numbers.next() })
+        }
+        return [:]
+    }
+
+    public mutating func write(_ batch: ConsumedBatch) async throws {
+        guard let writer = writers[batch.partition] else {
+            throw ConnectorError("objectstore.not_open", .stop, "A batch of \(batch.partition) came to a task that does not have the partition")
+        }
+        try settle()
+        try await makeRoom()
+        try await writer.write(batch)
+        try relieve()
+    }
+
+    public mutating func flush(_ reason: FlushReason) async throws -> [TopicPartition: Int64] {
+        try settle()
+        switch reason {
+        case .tick: for writer in writers.values { try writer.tick() }
+        case .closing:
+            if flushOnStop { for writer in writers.values { try writer.closeAll(.stop) } }
+            while progress.running > 0 {
+                try Task.checkCancellation()
+                if let failing = progress.failing { throw failing }
+                await progress.wait()
+            }
+            try settle()
+        }
+        var offsets: [TopicPartition: Int64] = [:]
+        for (partition, writer) in writers { if let offset = writer.committable() { offsets[partition] = offset } }
+        report()
+        return offsets
+    }
+
+    public mutating func close(_ partitions: [TopicPartition]) async {
+        for partition in partitions { await writers.removeValue(forKey: partition)?.abandon() }
+        _ = progress.takeEnded()
+        if writers.isEmpty { pool.stop() }
+    }
+
+    // MARK: Uploads and memory
+
+    private func settle() throws {
+        var failure: (any Error)?
+        for (number, outcome) in progress.takeEnded() {
+            do { for writer in writers.values { if try writer.settle(number, outcome) { break } } } catch {
+                // A file that was given up because the one before it failed does not say why.
+                if failure == nil || failure is CancellationError { failure = error }
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private var openBytes: Int { writers.values.reduce(0) { $0 + $1.bufferedBytes } }
+
+    private func makeRoom() async throws {
+        while openBytes + progress.bytes > budget {
+            try Task.checkCancellation()
+            if let failing = progress.failing { throw failing }
+            if progress.running == 0, try !closeLargest() { return }
+            await progress.wait()
+            try settle()
+        }
+    }
+
+    /// Stores the largest open files until half of the budget is free of them.
+    private func relieve() throws {
+        guard openBytes + progress.bytes > budget / 10 * 8 else { return }
+        while openBytes > budget / 2, try closeLargest() {}
+    }
+
+    private func closeLargest() throws -> Bool {
+        guard let writer = writers.values.max(by: { $0.bufferedBytes < $1.bufferedBytes }) else { return false }
+        return try writer.closeLargest()
+    }
+
+    private func report() {
+        let oldest = writers.values.compactMap(\.oldestOpening).min()
+        metrics.state(
+            openFiles: writers.values.reduce(0) { $0 + $1.openFiles }, bufferedBytes: openBytes + progress.bytes,
+            oldestRecordAge: oldest.map { Double(max(0, writerContext.clock() - $0)) / 1000 } ?? 0)
+    }
+}

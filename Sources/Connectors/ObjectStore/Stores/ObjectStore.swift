@@ -1,0 +1,145 @@
+import ConnectAPI
+
+/// A place that holds objects by key: a bucket or a directory. Calls may be made from any task; each has a deadline of its own and ends early
+/// when its task is cancelled (Invariant 7). A `.retry` error may be tried again as it is.
+protocol ObjectStore: Sendable {
+    /// Where objects go, for messages: `s3://bucket at http://host:9000`, `directory /data/lake`.
+    var place: String { get }
+    /// Looks whether the place exists and may be written to, and clears what a crash left behind there.
+    func prepare() async throws
+    func put(_ key: String, _ body: [UInt8], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome
+    func beginUpload(_ key: String, _ attributes: ObjectAttributes) async throws -> Upload
+    /// Parts count from 1; `offset` is the part's place in the object. The same number may be sent again, the last one counts.
+    func uploadPart(_ upload: Upload, number: Int, offset: Int64, _ bytes: [UInt8]) async throws -> UploadedPart
+    /// Makes the object visible. `attributes` replace those of the beginning where the store can do that (`completesMetadata`).
+    func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome
+    /// Whether metadata may be given when an upload completes; S3 fixes it when the upload begins.
+    var completesMetadata: Bool { get }
+    /// Drops an upload; no error when it does not exist.
+    func abort(_ upload: Upload) async
+    /// nil when there is no such object.
+    func head(_ key: String) async throws -> ObjectInfo?
+    /// Keys with a prefix, in byte order, at most `limit`.
+    func list(_ prefix: String, limit: Int) async throws -> [String]
+    func delete(_ key: String) async throws
+}
+
+enum PutOutcome: Sendable, Equatable {
+    case stored
+    /// There is an object with that key and `ifAbsent` was asked for; nothing was changed.
+    case exists
+}
+
+struct ObjectAttributes: Sendable, Equatable {
+    var contentType = "application/octet-stream"
+    /// Lower-case names; values are ASCII.
+    var metadata: [String: String] = [:]
+}
+
+struct ObjectInfo: Sendable, Equatable {
+    var size: Int64
+    var metadata: [String: String]
+}
+
+struct Upload: Sendable, Equatable {
+    let key: String
+    let id: String
+    let attributes: ObjectAttributes
+}
+
+struct UploadedPart: Sendable, Equatable {
+    let number: Int
+    let tag: String
+    /// Base64 CRC32C, where the store takes one.
+    let checksum: String
+    let size: Int
+}
+
+/// What the sink writes about a file into its metadata, and reads back after a crash.
+struct FileFacts: Sendable, Equatable {
+    var start: Int64
+    /// The last offset of the file.
+    var end: Int64
+    var count: Int
+    var connector: String
+    /// Milliseconds of the record at `start`: tells a topic that was created anew from the one that was stored.
+    var startTimestamp: Int64
+
+    init(start: Int64, end: Int64, count: Int, connector: String, startTimestamp: Int64) {
+        self.start = start
+        self.end = end
+        self.count = count
+        self.connector = connector
+        self.startTimestamp = startTimestamp
+    }
+
+    var metadata: [String: String] {
+        [
+            "kafka-start": String(start), "kafka-end": String(end), "kafka-count": String(count), "kafka-connector": PercentCoding.encode(connector),
+            "kafka-start-timestamp": String(startTimestamp),
+        ]
+    }
+
+    /// nil when the object was not written by this sink.
+    init?(_ metadata: [String: String]) {
+        guard let start = metadata["kafka-start"].flatMap({ Int64($0) }), let end = metadata["kafka-end"].flatMap({ Int64($0) }), end >= start,
+            let connector = metadata["kafka-connector"]
+        else { return nil }
+        self.start = start
+        self.end = end
+        count = metadata["kafka-count"].flatMap { Int($0) } ?? 0
+        self.connector = PercentCoding.decode(connector)
+        startTimestamp = metadata["kafka-start-timestamp"].flatMap { Int64($0) } ?? -1
+    }
+}
+
+/// Percent-encoding of RFC 3986, as S3 signs it: everything but letters, digits and `-._~`.
+enum PercentCoding {
+    static func isUnreserved(_ c: UInt8) -> Bool {
+        switch c {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+            true
+        default: false
+        }
+    }
+
+    static func encode(_ text: String, keepingSlash: Bool = false) -> String {
+        var out: [UInt8] = []
+        out.reserveCapacity(text.utf8.count)
+        for c in text.utf8 {
+            if isUnreserved(c) || (keepingSlash && c == UInt8(ascii: "/")) {
+                out.append(c)
+            } else {
+                out.append(UInt8(ascii: "%"))
+                for nibble in [c >> 4, c & 15] { out.append(nibble < 10 ? 48 + nibble : 55 + nibble) }
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    static func decode(_ text: String) -> String {
+        var out: [UInt8] = []
+        let bytes = Array(text.utf8)
+        var i = 0
+        while i < bytes.count {
+            if bytes[i] == UInt8(ascii: "%"), i + 2 < bytes.count, let high = hex(bytes[i + 1]), let low = hex(bytes[i + 2]) {
+                out.append(high << 4 | low)
+                i += 3
+            } else {
+                out.append(bytes[i])
+                i += 1
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    private static func hex(_ c: UInt8) -> UInt8? {
+        switch c {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): c - 48
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): c - 87
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): c - 55
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import ConnectAPI
+import CCurl
+import Synchronization
+
+struct HTTPRequest: Sendable {
+    var method: String
+    var url: String
+    var headers: [(name: String, value: String)] = []
+    var body: [UInt8] = []
+    var proxy: String?
+    var proxyUser: String?
+    var proxyPassword: String?
+}
+
+struct HTTPResponse: Sendable {
+    var status: Int
+    /// Names in lower case.
+    var headers: [String: String]
+    var body: [UInt8]
+}
+
+/// No response came.
+struct TransportError: Error, CustomStringConvertible {
+    let description: String
+    /// A name that does not resolve or a refused connection: nobody is there.
+    let isUnreachable: Bool
+}
+
+/// HTTP/1.1 over libcurl: bytes out, bytes in. Signing, retries and redirects are the caller's business.
+///
+/// Handles keep their connections and are used again. Calls block: make them on a `BlockingPool`.
+final class HTTPTransport: Sendable {
+    private struct Handle: @unchecked Sendable {  // a handle is used by one call at a time: it is taken out of `idle` meanwhile
+        let easy: OpaquePointer
+    }
+    private let idle = Mutex<[Handle]>([])
+
+    /// The value that keeps libcurl from sending a header of its own, such as `Expect`.
+    static let absent = "\u{0}"
+
+    private static let started: Bool = sluice_curl_global_init() == CURLE_OK
+
+    init() { precondition(Self.started, "libcurl does not start") }
+
+    deinit { for handle in idle.withLock({ $0 }) { curl_easy_cleanup(UnsafeMutableRawPointer(handle.easy)) } }
+
+    /// What the callbacks of one call write to.
+    private final class Exchange {
+        var headers: [String: String] = [:]
+        var body: [UInt8] = []
+        let cancel: CancelFlag
+        let limit: Int
+        init(_ cancel: CancelFlag, limit: Int) {
+            self.cancel = cancel
+            self.limit = limit
+        }
+    }
+
+    /// Sends a request; ends early when `cancel` is set. An answer of more than `limit` bytes is an error.
+    func perform(_ request: HTTPRequest, cancel: CancelFlag, limit: Int = 64 << 20) throws -> HTTPResponse {
+        let handle: Handle
+        if let kept = idle.withLock({ $0.popLast() }) { handle = kept } else {
+            guard let made = curl_easy_init() else { throw TransportError(description: "libcurl has no memory", isUnreachable: false) }
+            handle = Handle(easy: OpaquePointer(made))
+        }
+        defer { idle.withLock { $0.append(handle) } }
+        let easy = UnsafeMutableRawPointer(handle.easy)
+        curl_easy_reset(easy)
+
+        let exchange = Exchange(cancel, limit: limit)
+        // Retained until libcurl is done with it: an object's last use in Swift may come earlier.
+        let context = Unmanaged.passRetained(exchange)
+        defer { context.release() }
+        setUp(easy, request, context.toOpaque())
+
+        var list: UnsafeMutablePointer<curl_slist>?
+        defer { curl_slist_free_all(list) }
+        for header in request.headers {
+            // `Name:` takes a header of libcurl's own out, `Name;` sends one without a value.
+            let line = header.value == Self.absent ? "\(header.name):" : header.value.isEmpty ? "\(header.name);" : "\(header.name): \(header.value)"
+            list = curl_slist_append(list, line)
+        }
+        _ = sluice_curl_set_headers(easy, list)
+
+        let code = request.body.withUnsafeBytes { body in
+            if request.method != "GET", request.method != "HEAD", request.method != "DELETE" || !request.body.isEmpty {
+                _ = sluice_curl_set_long(easy, CURLOPT_POST, 1)
+                _ = sluice_curl_set_empty_body(easy)
+                if let bytes = body.baseAddress { _ = sluice_curl_set_pointer(easy, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: bytes)) }
+                _ = sluice_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
+            }
+            if request.method == "HEAD" { _ = sluice_curl_set_long(easy, CURLOPT_NOBODY, 1) } else {
+                _ = sluice_curl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method)
+            }
+            return curl_easy_perform(easy)
+        }
+        if cancel.isCancelled { throw CancellationError() }
+        guard code == CURLE_OK else {
+            let unreachable = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY
+            throw TransportError(description: String(cString: curl_easy_strerror(code)), isUnreachable: unreachable)
+        }
+        var status = 0
+        _ = sluice_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
+        return HTTPResponse(status: status, headers: exchange.headers, body: exchange.body)
+    }
+
+    private func setUp(_ easy: UnsafeMutableRawPointer, _ request: HTTPRequest, _ context: UnsafeMutableRawPointer) {
+        _ = sluice_curl_set_string(easy, CURLOPT_URL, request.url)
+        _ = sluice_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+        _ = sluice_curl_set_string(easy, CURLOPT_USERAGENT, "sluice")
+        if let proxy = request.proxy { _ = sluice_curl_set_string(easy, CURLOPT_PROXY, proxy) }
+        if let user = request.proxyUser { _ = sluice_curl_set_string(easy, CURLOPT_PROXYUSERNAME, user) }
+        if let password = request.proxyPassword { _ = sluice_curl_set_string(easy, CURLOPT_PROXYPASSWORD, password) }
+        for (option, value) in [
+            (CURLOPT_PATH_AS_IS, 1), (CURLOPT_NOSIGNAL, 1), (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)), (CURLOPT_TCP_NODELAY, 1),
+            (CURLOPT_CONNECTTIMEOUT_MS, 10_000), (CURLOPT_LOW_SPEED_LIMIT, 1024), (CURLOPT_LOW_SPEED_TIME, 30),
+            (CURLOPT_TIMEOUT_MS, 60_000 + request.body.count / 64), (CURLOPT_EXPECT_100_TIMEOUT_MS, 1000), (CURLOPT_NOPROGRESS, 0),
+        ] {
+            _ = sluice_curl_set_long(easy, option, value)
+        }
+        _ = sluice_curl_set_pointer(easy, CURLOPT_WRITEDATA, context)
+        _ = sluice_curl_set_pointer(easy, CURLOPT_HEADERDATA, context)
+        _ = sluice_curl_set_pointer(easy, CURLOPT_XFERINFODATA, context)
+        _ = sluice_curl_set_io(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+            let exchange = Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue()
+            guard exchange.body.count + size * count <= exchange.limit else { return 0 }
+            exchange.body.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: size * count))
+            return size * count
+        }
+        _ = sluice_curl_set_io(easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+            let exchange = Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue()
+            let line = String(decoding: UnsafeRawBufferPointer(start: bytes, count: size * count), as: UTF8.self)
+            // A status line begins the headers of the final answer after a 100.
+            if line.hasPrefix("HTTP/") { exchange.headers.removeAll() } else if let colon = line.firstIndex(of: ":") {
+                exchange.headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingSpaces()
+            }
+            return size * count
+        }
+        _ = sluice_curl_set_progress(easy) { context, _, _, _, _ in
+            Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().cancel.isCancelled ? 1 : 0
+        }
+    }
+}

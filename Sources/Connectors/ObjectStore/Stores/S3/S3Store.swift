@@ -1,0 +1,194 @@
+import ConnectAPI
+import Synchronization
+
+/// Objects in an S3 bucket: AWS, MinIO, Ceph, Swift, and Google Cloud Storage through its XML API.
+final class S3Store: ObjectStore {
+    struct Options: Sendable {
+        var createBucket = false
+        var encryption = ""
+        var kmsKey = ""
+        var cannedACL: String?
+        /// Permission texts name this prefix.
+        var prefix = ""
+    }
+
+    private let client: S3Client
+    private let options: Options
+    private let log: Logger
+    /// The service answered 501 to a conditional write: look first, then write.
+    private let looksFirst = Atomic<Bool>(false)
+
+    init(_ client: S3Client, _ options: Options, log: Logger) {
+        self.client = client
+        self.options = options
+        self.log = log
+    }
+
+    var place: String { client.place }
+    private var bucket: String { client.settings.endpoint.bucket }
+    private func resource(_ key: String?) -> String { "arn:aws:s3:::\(bucket)\(key == nil ? "" : "/\(options.prefix)*")" }
+
+    // MARK: The bucket
+
+    func prepare() async throws {
+        let probe = S3Call(method: "HEAD", action: "s3:ListBucket on \(resource(nil))")
+        switch try await client.send(probe) {
+        case .success: return
+        case .failure(let refusal) where refusal.error.status == 404:
+            guard options.createBucket else {
+                throw ConnectorError(
+                    "s3.bucket_missing", .stop, "The bucket '\(bucket)' does not exist: \(place), request id \(refusal.error.requestID)",
+                    hint: "Create the bucket, correct s3.bucket.name, or set s3.bucket.create=true")
+            }
+            try await createBucket()
+        case .failure:
+            // A HEAD has no body: ask in a way that gets a reason.
+            let list = S3Call(method: "GET", query: [("list-type", "2"), ("max-keys", "1")], action: "s3:ListBucket on \(resource(nil))")
+            if case .failure(let refusal) = try await client.send(list) { throw refusal.connectorError }
+        }
+    }
+
+    private func createBucket() async throws {
+        let region = client.region
+        let body = region == "us-east-1" ? "" : "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>\(XMLText.escape(region))</LocationConstraint></CreateBucketConfiguration>"
+        let call = S3Call(method: "PUT", body: Array(body.utf8), contentType: "application/xml", action: "s3:CreateBucket on \(resource(nil))")
+        switch try await client.send(call) {
+        case .success: log.info("Created the bucket \(bucket): \(place)")
+        case .failure(let refusal) where refusal.error.code == "BucketAlreadyOwnedByYou": return
+        case .failure(let refusal): throw refusal.connectorError
+        }
+    }
+
+    // MARK: Objects
+
+    func put(_ key: String, _ body: [UInt8], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
+        let call = S3Call(
+            method: "PUT", key: key, headers: headers(attributes) + [("x-amz-checksum-crc32c", Digest.crc32cBase64(body))], body: body,
+            contentType: attributes.contentType, action: "s3:PutObject on \(resource(key))")
+        return try await create(call, key, ifAbsent: ifAbsent).outcome
+    }
+
+    /// Sends a call that makes an object visible.
+    private func create(_ call: S3Call, _ key: String, ifAbsent: Bool) async throws -> (outcome: PutOutcome, noSuchUpload: Bool) {
+        var call = call
+        if ifAbsent {
+            if looksFirst.load(ordering: .relaxed) {
+                if try await head(key) != nil { return (.exists, false) }
+            } else {
+                call.headers.append(("If-None-Match", "*"))
+            }
+        }
+        switch try await client.send(call) {
+        case .success: return (.stored, false)
+        case .failure(let refusal) where refusal.error.status == 412 || refusal.error.code == "PreconditionFailed": return (.exists, false)
+        case .failure(let refusal) where refusal.error.code == "NoSuchUpload": return (.stored, true)
+        case .failure(let refusal) where ifAbsent && refusal.error.status == 501 && !looksFirst.load(ordering: .relaxed):
+            log.warn("\(place) does not know conditional writes: objects are looked for before they are written, which two writers at once can outrun")
+            looksFirst.store(true, ordering: .relaxed)
+            call.headers.removeAll { $0.name == "If-None-Match" }
+            return try await create(call, key, ifAbsent: true)
+        case .failure(let refusal): throw refusal.connectorError
+        }
+    }
+
+    func head(_ key: String) async throws -> ObjectInfo? {
+        switch try await client.send(S3Call(method: "HEAD", key: key, action: "s3:GetObject on \(resource(key))")) {
+        case .success(let response):
+            let metadata = response.headers.filter { $0.key.hasPrefix("x-amz-meta-") }
+            return ObjectInfo(
+                size: response.headers["content-length"].flatMap { Int64($0) } ?? 0,
+                metadata: Dictionary(uniqueKeysWithValues: metadata.map { (String($0.key.dropFirst(11)), $0.value) }))
+        case .failure(let refusal) where refusal.error.status == 404: return nil
+        case .failure(let refusal): throw refusal.connectorError
+        }
+    }
+
+    func list(_ prefix: String, limit: Int) async throws -> [String] {
+        var keys: [String] = [], token: String?
+        repeat {
+            var query = [("list-type", "2"), ("prefix", prefix), ("encoding-type", "url"), ("max-keys", String(min(1000, limit - keys.count)))]
+            if let token { query.append(("continuation-token", token)) }
+            let call = S3Call(method: "GET", query: query.map { (name: $0.0, value: $0.1) }, action: "s3:ListBucket on \(resource(nil))")
+            switch try await client.send(call) {
+            case .success(let response):
+                keys += XMLText.elements("Key", in: response.body).map { PercentCoding.decode($0.split(separator: "+", omittingEmptySubsequences: false).joined(separator: "%20")) }
+                token = XMLText.element("NextContinuationToken", in: response.body)
+            case .failure(let refusal): throw refusal.connectorError
+            }
+        } while token != nil && keys.count < limit
+        return Array(keys.prefix(limit))
+    }
+
+    func delete(_ key: String) async throws {
+        if case .failure(let refusal) = try await client.send(S3Call(method: "DELETE", key: key, action: "s3:DeleteObject on \(resource(key))")),
+            refusal.error.status != 404
+        {
+            throw refusal.connectorError
+        }
+    }
+
+    private func headers(_ attributes: ObjectAttributes) -> [(name: String, value: String)] {
+        var headers = attributes.metadata.sorted { $0.key < $1.key }.map { (name: "x-amz-meta-\($0.key)", value: $0.value) }
+        if !options.encryption.isEmpty { headers.append(("x-amz-server-side-encryption", options.encryption)) }
+        if !options.kmsKey.isEmpty { headers.append(("x-amz-server-side-encryption-aws-kms-key-id", options.kmsKey)) }
+        if let acl = options.cannedACL, !acl.isEmpty { headers.append(("x-amz-acl", acl)) }
+        return headers
+    }
+
+    // MARK: Multipart
+
+    func beginUpload(_ key: String, _ attributes: ObjectAttributes) async throws -> Upload {
+        let call = S3Call(
+            method: "POST", key: key, query: [("uploads", "")], headers: headers(attributes) + [("x-amz-checksum-algorithm", "CRC32C")],
+            contentType: attributes.contentType, action: "s3:PutObject on \(resource(key))")
+        switch try await client.send(call) {
+        case .success(let response):
+            guard let id = XMLText.element("UploadId", in: response.body) else {
+                throw ConnectorError("s3.answer", .retry, "\(place) began an upload of '\(key)' without an id")
+            }
+            return Upload(key: key, id: id, attributes: attributes)
+        case .failure(let refusal): throw refusal.connectorError
+        }
+    }
+
+    func uploadPart(_ upload: Upload, number: Int, offset: Int64, _ bytes: [UInt8]) async throws -> UploadedPart {
+        let checksum = Digest.crc32cBase64(bytes)
+        let call = S3Call(
+            method: "PUT", key: upload.key, query: [("partNumber", String(number)), ("uploadId", upload.id)],
+            headers: [("x-amz-checksum-crc32c", checksum)], body: bytes, action: "s3:PutObject on \(resource(upload.key))")
+        switch try await client.send(call) {
+        case .success(let response):
+            guard let tag = response.headers["etag"] else { throw ConnectorError("s3.answer", .retry, "\(place) took a part of '\(upload.key)' without an ETag") }
+            return UploadedPart(number: number, tag: tag, checksum: checksum, size: bytes.count)
+        case .failure(let refusal): throw refusal.connectorError
+        }
+    }
+
+    var completesMetadata: Bool { false }
+
+    func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
+        var body = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+        for part in parts.sorted(by: { $0.number < $1.number }) {
+            body += "<Part><PartNumber>\(part.number)</PartNumber><ETag>\(XMLText.escape(part.tag))</ETag><ChecksumCRC32C>\(part.checksum)</ChecksumCRC32C></Part>"
+        }
+        body += "</CompleteMultipartUpload>"
+        let call = S3Call(
+            method: "POST", key: upload.key, query: [("uploadId", upload.id)], body: Array(body.utf8), contentType: "application/xml",
+            action: "s3:PutObject on \(resource(upload.key))", mayFailInSuccess: true)
+        let (outcome, noSuchUpload) = try await create(call, upload.key, ifAbsent: ifAbsent)
+        guard noSuchUpload else { return outcome }
+        // The answer to an earlier attempt was lost, and it had succeeded; or the upload was aborted by a lifecycle rule.
+        let size = parts.reduce(Int64(0)) { $0 + Int64($1.size) }
+        if let found = try await head(upload.key) {
+            return found.size == size && found.metadata == upload.attributes.metadata ? .stored : .exists
+        }
+        throw ConnectorError(
+            "s3.upload_gone", .stop, "The unfinished upload of '\(upload.key)' to \(place) is gone",
+            hint: "Restart the task: the records are read again. If it happens again, let the bucket's lifecycle rule keep uploads for a day")
+    }
+
+    func abort(_ upload: Upload) async {
+        _ = try? await client.send(
+            S3Call(method: "DELETE", key: upload.key, query: [("uploadId", upload.id)], action: "s3:AbortMultipartUpload on \(resource(upload.key))"))
+    }
+}
