@@ -4,7 +4,7 @@ package import ConnectAPI
 /// `EmbeddedLog` (SQLite) and, with `bootstrap.servers`, Kafka.
 ///
 /// Offsets number records, from 0 and without gaps. Order within a topic partition is the order of `append` (Invariant 3).
-package protocol Log: Sendable {
+package protocol Log: ReadableLog {
     /// An ordered way in for one run of a producer. After a failed append the appender takes nothing more: the next run opens another one
     /// and begins again from the last durable position.
     func appender(for producer: Producer) -> any Appender
@@ -13,15 +13,6 @@ package protocol Log: Sendable {
     func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws
     /// Drops what was staged: one unit, or with nil everything of the connector.
     func discard(unit: String?, connector: String) async throws
-
-    /// Batches from `offset` on: as many as fit `maxBytes`, at least one if there is any, the first cut to begin at `offset`. Empty at the
-    /// end of the partition. Throws `log.corrupt` where a checksum fails: that partition stops, the worker does not.
-    func read(_ partition: TopicPartition, from offset: Int64, maxBytes: Int) async throws -> [StoredBatch]
-    /// Suspends until one of the partitions has a record at or past its offset, a topic matching none of them was created, or the time is up.
-    func waitForRecords(past offsets: [TopicPartition: Int64], timeout: Duration) async
-
-    /// Every topic with its partitions' ranges, by name.
-    func topics() async throws -> [String: [PartitionRange]]
 
     /// Positions of a connector, in the order its partitions were first seen.
     func sourcePositions(of connector: String) async throws -> [SourcePosition]
@@ -33,6 +24,18 @@ package protocol Log: Sendable {
     func commit(_ offsets: [TopicPartition: Int64], group: String) async throws
     /// Sets (`nil` value: removes) offsets by hand; nil removes all.
     func alterConsumerOffsets(of group: String, _ offsets: [TopicPartition: Int64?]?) async throws
+}
+
+/// What a reader needs of a log, worker or not (`sluice tap`).
+package protocol ReadableLog: Sendable {
+    /// Batches from `offset` on: as many as fit `maxBytes`, at least one if there is any, the first cut to begin at `offset`. Empty at the
+    /// end of the partition. Throws `log.corrupt` where a checksum fails: that partition stops, the worker does not.
+    func read(_ partition: TopicPartition, from offset: Int64, maxBytes: Int) async throws -> [StoredBatch]
+    /// Suspends until one of the partitions has a record at or past its offset, a topic matching none of them was created, or the time is up.
+    func waitForRecords(past offsets: [TopicPartition: Int64], timeout: Duration) async
+
+    /// Every topic with its partitions' ranges, by name.
+    func topics() async throws -> [String: [PartitionRange]]
 
     /// Ends the log's threads after what is queued is durable.
     func close() async
