@@ -59,7 +59,7 @@ let package = Package(
         tests("ConnectAPITests", ["ConnectAPI"]),
         tests("JSONTests", ["ConnectAPI", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ParquetTests", ["ConnectAPI", "Parquet"]),
-        tests("ConnectRuntimeTests", ["ConnectAPI", "ConnectRuntime", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
+        tests("ConnectRuntimeTests", ["ConnectAPI", "ConnectRuntime", "ConnectorsFileStream", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ConnectorsPostgresTests", ["ConnectAPI", "ConnectorsPostgres", "JSON"], resources: [.copy("Golden")]),
         tests("ConnectorsObjectStoreTests", ["ConnectAPI", "ConnectorsObjectStore", "JSON"], resources: [.copy("Golden")]),
         tests("IntegrationTests", ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON"]),
