@@ -162,7 +162,7 @@ final class ModelHerder: Herder {
     }
     func alterOffsets(_ name: String, _ positions: [SourcePosition]) async throws -> String {
         try stopped(name) { model in
-            if model.type == .sink { _ = try SinkOffsets.parse(positions) }
+            if model.type == .sink { _ = try StandaloneHerder.sinkOffsets(positions) }
             for position in positions {
                 model.offsets.removeAll { $0.partition == position.partition }
                 if !position.offset.entries.isEmpty { model.offsets.append(position) }
@@ -214,7 +214,7 @@ struct JSONConverterKeys: ConnectConfiguration {
 extension PluginRegistry.Plugin {
     static func model<C: ConnectConfiguration>(_ kind: PluginRegistry.Kind, _ className: String, _ keys: C.Type, version: String = "4.1.0") -> Self {
         Self(
-            kind: kind, className: className, version: version, keys: C.keys, findings: { C.parse($0).findings }, implementation: .named)
+            kind: kind, className: className, version: version, keys: C.keys, keyPrefixes: C.keyPrefixes, findings: { C.parse($0).findings }, implementation: .named)
     }
     static func model(_ kind: PluginRegistry.Kind, _ className: String, version: String = "4.1.0") -> Self {
         Self(kind: kind, className: className, version: version, keys: [], findings: { _ in [] }, implementation: .named)

@@ -11,6 +11,7 @@ package final class HTTPBodyWriter: Sendable {
         var pending: [UInt8] = []
         var taken = 0
         var isFinished = false
+        var hasFailed = false
         var isClosed = false
         var producer: CheckedContinuation<Void, Never>?
         /// The connection, while it is suspended for want of bytes.
@@ -48,9 +49,11 @@ package final class HTTPBodyWriter: Sendable {
 
     package var isClosed: Bool { state.withLock { $0.isClosed } }
 
-    func finish() {
+    /// Ends the body; a failed one is cut off, so that the client can tell.
+    func finish(failed: Bool = false) {
         state.withLock { state in
             state.isFinished = true
+            state.hasFailed = failed
             Self.wakeDaemon(&state)
         }
     }
@@ -64,13 +67,13 @@ package final class HTTPBodyWriter: Sendable {
         }?.resume()
     }
 
-    /// Called on the daemon's thread: bytes copied, -1 at the end; 0 with the connection suspended when there is nothing yet.
+    /// Called on the daemon's thread: bytes copied, -1 at the end, -2 after a failure; 0 with the connection suspended when there is nothing yet.
     func read(into buffer: UnsafeMutableRawBufferPointer, of connection: OpaquePointer) -> Int {
         let connection = Connection(pointer: connection)
         let (count, producer): (Int, CheckedContinuation<Void, Never>?) = state.withLock { state in
             let available = state.pending.count - state.taken
             guard available > 0 else {
-                if state.isFinished { return (-1, nil) }
+                if state.isFinished { return (state.hasFailed ? -2 : -1, nil) }
                 state.waiting = connection
                 MHD_suspend_connection(connection.pointer)
                 return (0, nil)

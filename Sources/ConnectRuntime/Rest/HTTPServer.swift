@@ -38,6 +38,7 @@ package final class HTTPServer: Sendable {
     let deadlineAnswer: @Sendable () async -> HTTPResponse
     let tooLargeAnswer: HTTPResponse
     let connections = HTTPConnectionTable()
+    private let log = Logger("sluice.rest")
 
     private let exchanges: AsyncStream<HTTPExchange>
     private let running = Atomic<Int>(0)
@@ -124,9 +125,14 @@ package final class HTTPServer: Sendable {
             group.addTask {
                 let response = await self.handler(request)
                 guard exchange.respond(response), case .stream(let produce) = response.body, let writer = exchange.writer else { return .handler }
-                // The client left, or the producer failed after the head was sent: the stream's end is all that can be told.
-                try? await produce(writer)
-                writer.finish()
+                do {
+                    try await produce(writer)
+                    writer.finish()
+                } catch {
+                    // The head is sent: cutting the body off is all that can be told. Mostly the client itself has left.
+                    if !(error is CancellationError) { self.log.warn("\(request.method) \(request.rawPath): \(error)") }
+                    writer.finish(failed: true)
+                }
                 return .handler
             }
             group.addTask {

@@ -19,6 +19,9 @@ public struct FileStreamSink: SinkConnector {
 
     public init(_ configuration: Configuration) throws { file = configuration.file.flatMap { $0.isEmpty ? nil : $0 } }
 
+    /// The file itself has no offsets: those of the log are all there are.
+    public static var managesOffsetChanges: Bool { true }
+
     public func makeTask(_ context: TaskContext) async throws -> sending FileStreamSinkTask {
         FileStreamSinkTask(try LineWriter(path: file))
     }
