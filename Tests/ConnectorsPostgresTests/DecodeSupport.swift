@@ -78,13 +78,13 @@ struct DecodeDatabase {
         return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
     }
 
-    /// What COPY (FORMAT binary) sends for a table; every column as text when `asText`.
-    func copy(_ schema: TableSchema) throws -> [UInt8] {
+    /// What COPY (FORMAT binary) sends for a table, in the heap's order or in that of the first column.
+    func copy(_ schema: TableSchema, isOrdered: Bool = false) throws -> [UInt8] {
         let path = "/tmp/sluice-copy-\(UUID().uuidString)"
         defer { unlink(path) }
         let columns = schema.snapshotColumns.map { "\"\($0.name)\"\($0.castsToText ? "::text" : "")" }.joined(separator: ",")
         try postgres.sql(
-            Self.session + "copy (select \(columns) from \"\(schema.definition.schema)\".\"\(schema.definition.name)\") to '\(path)' (format binary);")
+            Self.session + "copy (select \(columns) from \"\(schema.definition.schema)\".\"\(schema.definition.name)\"\(isOrdered ? " order by 1" : "")) to '\(path)' (format binary);")
         return try Array(Data(contentsOf: URL(fileURLWithPath: path)))
     }
 }

@@ -1,4 +1,5 @@
 import ConnectAPI
+import JSON
 
 /// bytea, bit strings and types without a mapping.
 extension ColumnDecoder {
@@ -113,7 +114,7 @@ enum GeometryText {
                 continue
             }
             if let value = FloatText.double(UnsafeRawBufferPointer(rebasing: text[i..<end])) {
-                out.append(contentsOf: FloatText.java(value).utf8)
+                out.append(contentsOf: JavaNumber.string(value).utf8)
             } else {
                 out.append(contentsOf: text[i..<end])
             }
@@ -133,35 +134,19 @@ extension ValueConversion.BinaryMode {
                 out.append(Hex.digits[Int(byte >> 4)])
                 out.append(Hex.digits[Int(byte & 15)])
             }
-        case .base64: Base64.append(bytes, alphabet: Base64.standard, to: &out)
-        case .base64URLSafe: Base64.append(bytes, alphabet: Base64.urlSafe, to: &out)
+        case .base64: out.append(contentsOf: Base64.encode(Array(bytes)).utf8)
+        case .base64URLSafe:
+            for byte in Base64.encode(Array(bytes)).utf8 {
+                out.append(byte == UInt8(ascii: "+") ? UInt8(ascii: "-") : byte == UInt8(ascii: "/") ? UInt8(ascii: "_") : byte)
+            }
         }
     }
 
-    /// The schema and value of opaque content, as of a logical message.
+    /// The value of opaque content, as of a logical message.
     func value(_ bytes: [UInt8]) -> Value {
         if self == .bytes { return .bytes(bytes) }
         var out: [UInt8] = []
         bytes.withUnsafeBytes { append($0, to: &out) }
         return .string(String(decoding: out, as: UTF8.self))
-    }
-}
-
-enum Base64 {
-    static let standard = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    static let urlSafe = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-
-    /// With padding, as `java.util.Base64` writes it.
-    static func append(_ bytes: UnsafeRawBufferPointer, alphabet: [UInt8], to out: inout [UInt8]) {
-        var i = 0
-        while i < bytes.count {
-            let n = min(3, bytes.count - i)
-            let a = bytes[i], b = n > 1 ? bytes[i + 1] : 0, c = n > 2 ? bytes[i + 2] : 0
-            out.append(alphabet[Int(a >> 2)])
-            out.append(alphabet[Int((a & 3) << 4 | b >> 4)])
-            out.append(n > 1 ? alphabet[Int((b & 15) << 2 | c >> 6)] : UInt8(ascii: "="))
-            out.append(n > 2 ? alphabet[Int(c & 63)] : UInt8(ascii: "="))
-            i += 3
-        }
     }
 }

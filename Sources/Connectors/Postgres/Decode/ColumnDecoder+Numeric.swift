@@ -247,13 +247,14 @@ enum MoneyText {
             default: break
             }
         }
-        guard !digits.isEmpty else { return nil }
+        // An int64 of cents has at most 19 digits; more of scale than that has no meaning.
+        guard (1...20).contains(digits.count), scale <= 18 else { return nil }
         // Three digits after the last separator make it a thousands separator: money has two digits of cents, or none.
         var fraction = separator < 0 ? 0 : digits.count - separator
         if fraction == 3 { fraction = 0 }
         var value: Int128 = 0
-        for digit in digits.prefix(30) { value = value * 10 + Int128(digit - UInt8(ascii: "0")) }
-        while fraction < min(scale, 6) {
+        for digit in digits { value = value * 10 + Int128(digit - UInt8(ascii: "0")) }
+        while fraction < scale {
             value *= 10
             fraction += 1
         }

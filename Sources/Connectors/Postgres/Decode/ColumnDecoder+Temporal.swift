@@ -154,7 +154,9 @@ enum TemporalBinary {
     @inline(__always)
     static func time(_ bytes: UnsafeRawBufferPointer, _ isBinary: Bool) -> Int64? {
         guard isBinary else { return TemporalText.time(bytes)?.micros }
-        return bytes.count == 8 ? Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)) : nil
+        guard bytes.count == 8, case let micros = Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)), (0...86_400_000_000).contains(micros)
+        else { return nil }
+        return micros
     }
 
     /// The binary form has the offset in seconds west of UTC.

@@ -73,31 +73,6 @@ enum FloatText {
             return end == buffer.baseAddress! + bytes.count ? value : nil
         }
     }
-
-    /// A double as `java.lang.Double.toString` writes it: `1.0`, `1.0E7`, `1.0E-4`.
-    static func java(_ value: Double) -> String {
-        if value.isNaN { return "NaN" }
-        if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
-        let magnitude = value.magnitude, sign = value.sign == .minus ? "-" : ""
-        if magnitude == 0 { return sign + "0.0" }
-        // Swift's description has the same shortest digits; only the layout differs.
-        let text = magnitude.description.lowercased()
-        let parts = text.split(separator: "e", maxSplits: 1)
-        let mantissa = parts[0].split(separator: ".", maxSplits: 1)
-        var digits = String(mantissa[0]) + (mantissa.count > 1 ? String(mantissa[1]) : "")
-        var exponent = mantissa[0].count - 1 + (parts.count > 1 ? Int(parts[1]) ?? 0 : 0)
-        let leading = digits.prefix { $0 == "0" }.count
-        digits.removeFirst(leading)
-        exponent -= leading
-        while digits.count > 1, digits.last == "0" { digits.removeLast() }
-        func scientific() -> String {
-            "\(sign)\(digits.first!).\(digits.count > 1 ? String(digits.dropFirst()) : "0")E\(exponent)"
-        }
-        guard (-3...6).contains(exponent) else { return scientific() }
-        if exponent < 0 { return sign + "0." + String(repeating: "0", count: -exponent - 1) + digits }
-        if digits.count <= exponent + 1 { return sign + digits + String(repeating: "0", count: exponent + 1 - digits.count) + ".0" }
-        return sign + digits.prefix(exponent + 1) + "." + digits.dropFirst(exponent + 1)
-    }
 }
 
 /// A UUID's text as PostgreSQL writes it.

@@ -196,7 +196,7 @@ struct IntervalValue {
         let rest = Array("00".utf8) + bytes[colon...]
         guard let time = rest.withUnsafeBytes({ TemporalText.time($0) }) else { return nil }
         let total = hours &* 3_600_000_000 &+ time.micros
-        return bytes[0] == UInt8(ascii: "-") ? -total : total
+        return bytes[0] == UInt8(ascii: "-") ? 0 &- total : total
     }
 
     /// Microseconds with months of 365.25 / 12 days, saturating, computed in doubles as Debezium does.

@@ -1,0 +1,164 @@
+import ConnectAPI
+import TestSupport
+import Testing
+
+@testable import ConnectorsPostgres
+
+@Suite struct DecodeBuilderTests {
+    private func ops(_ batch: RecordBatch) -> [String] {
+        (0..<batch.count).map { batch.isTombstone($0) ? "tombstone" : batch.value!.child("op")![$0].stringValue! }
+    }
+
+    @Test func movedKeyIsADeleteATombstoneAndACreate() throws {
+        let batch = try Fixtures.batches(
+            Fixtures.transactions(),
+            [Fixtures.update([.text("2"), .text("a"), .null], old: [.text("1"), .null, .null]), Fixtures.insert([.text("3"), .text("a"), .null])])[0]
+        #expect(ops(batch) == ["d", "tombstone", "c", "c"])
+        #expect((0..<4).map { batch.key![$0] } == [.struct([1]), .struct([1]), .struct([2]), .struct([3])])
+        // NOT NULL columns the old tuple does not have show their default.
+        #expect(batch.value!.child("before")![0] == .struct([1, "d", .null]))
+        #expect(batch.value!.child("after")![2] == .struct([2, "a", .null]))
+        let names = batch.headers.map(\.name)
+        #expect(Array(names.prefix(2)) == ["__debezium.newkey", "__debezium.oldkey"])
+        #expect(batch.headers[0].present == Bitmap([true, true, false, false]) && batch.headers[0].values[0] == .struct([2]))
+        #expect(batch.headers[1].present == Bitmap([false, false, true, false]) && batch.headers[1].values[2] == .struct([1]))
+    }
+
+    @Test func unchangedValueComesFromAFullOldTupleElseIsUnavailable() throws {
+        let schema = try Fixtures.transactions()
+        let batch = try Fixtures.batches(
+            schema,
+            [
+                Fixtures.update([.text("1"), .text("a"), .unchanged], old: [.text("1"), .text("a"), .text("big")], isFull: true),
+                Fixtures.update([.text("1"), .text("a"), .unchanged]),
+            ])[0]
+        let column = batch.value!.child("after")!.child("b")!
+        #expect(column[0] == "big")
+        #expect(column.unavailable == Bitmap([false, true]))
+        #expect(ops(batch) == ["u", "u"])
+        #expect(batch.value!.child("before")![0] == .struct([1, "a", "big"]))
+        #expect(batch.value!.child("before")!.isNull(1))
+    }
+
+    @Test func truncationsStandInBatchesWithoutKey() throws {
+        let row = Fixtures.insert([.text("1"), .text("a"), .null])
+        let batches = try Fixtures.batches(Fixtures.transactions(), [row, row, nil, row])
+        #expect(batches.map(\.count) == [2, 1, 1])
+        #expect(batches.map { $0.key == nil } == [false, true, false])
+        #expect(batches.flatMap(ops) == ["c", "c", "t", "c"])
+        #expect(batches[1].value!.child("before")!.isNull(0) && batches[1].value!.child("after")!.isNull(0))
+    }
+
+    @Test func excludedKeyColumnStaysInTheKey() throws {
+        let schema = try Fixtures.transactions(includes: { $0.name == "b" })
+        let batch = try Fixtures.batches(schema, [Fixtures.insert([.text("7"), .text("a"), .text("x")])])[0]
+        #expect(schema.row.fields.map(\.name) == ["b"])
+        #expect(batch.key![0] == .struct([7]))
+        #expect(batch.value!.child("after")![0] == .struct(["x"]))
+        #expect(schema.snapshotColumns.map(\.name) == ["id", "b"])
+    }
+
+    @Test func customKeyReplacesThePrimaryKey() throws {
+        let schema = try Fixtures.transactions(keyColumnNames: ["b", "a"])
+        let batch = try Fixtures.batches(schema, [Fixtures.insert([.text("7"), .text("a"), .null])])[0]
+        #expect(batch.key![0] == .struct([.null, "a"]))
+        #expect(throws: ConnectorError.self) { try Fixtures.transactions(keyColumnNames: ["absent"]) }
+    }
+
+    @Test func unsupportedTypesAreLeftOutAndNamed() throws {
+        let columns = [Fixtures.column("id", 20, notNull: true), Fixtures.column("l", 628), Fixtures.column("x", 999)]
+        let schema = try Fixtures.transactions(columns: columns)
+        #expect(schema.row.fields.map(\.name) == ["id"])
+        #expect(schema.omitted == ["l line", "x oid 999"])
+        let batch = try Fixtures.batches(schema, [Fixtures.insert([.text("7"), .text("{1,2,3}"), .text("?")])])[0]
+        #expect(batch.value!.child("after")![0] == .struct([7]))
+    }
+
+    @Test func notANumberBecomesNullAndIsCounted() throws {
+        let columns = [Fixtures.column("id", 20, notNull: true), Fixtures.column("n", 1700), Fixtures.column("m", 1700, modifier: (10 << 16 | 2) + 4)]
+        var builder = ChangeBatchBuilder(try Fixtures.transactions(columns: columns))
+        let message = Fixtures.insert([.text("1"), .text("NaN"), .text("Infinity")])
+        try message.withUnsafeBytes { bytes in
+            guard case .change(let change) = try PgOutputMessage.parse(bytes) else { return }
+            try builder.append(change, in: bytes, ChangeInfo())
+        }
+        let batch = builder.finish()[0]
+        #expect(batch.value!.child("after")![0] == .struct([1, .null, .null]))
+        #expect(builder.conversionFailures == 2)
+    }
+
+    @Test func brokenMessageLeavesTheBuilderAsItWas() throws {
+        var builder = ChangeBatchBuilder(try Fixtures.transactions())
+        let good = Fixtures.insert([.text("1"), .text("a"), .null]), short = Array(good.dropLast(3)), narrow = Fixtures.insert([.text("1")])
+        for message in [good, short, narrow, good] {
+            message.withUnsafeBytes { bytes in
+                guard case .change(let change)? = try? PgOutputMessage.parse(bytes) else { return }
+                _ = try? builder.append(change, in: bytes, ChangeInfo())
+            }
+        }
+        let batch = builder.finish()[0]
+        #expect(batch.count == 2)
+        #expect((0..<2).allSatisfy { batch.value!.child("after")![$0] == .struct([1, "a", .null]) })
+    }
+
+    /// Invariant 3 and the rule that boundaries carry no meaning: however changes are cut into batches, the rows are the same.
+    @Test func rowsAreTheSameHoweverTheyAreCut() throws {
+        var generator = decodeGenerator()
+        let schema = try Fixtures.transactions()
+        func cell() -> Fixtures.Cell { Bool.random(using: &generator) ? .null : .text("v\(Int.random(in: 0...99, using: &generator))") }
+        let messages = (0..<200).map { i -> [UInt8] in
+            let id = Fixtures.Cell.text("\(i)")
+            return switch Int.random(in: 0..<5, using: &generator) {
+            case 0: Fixtures.delete([id, .null, .null])
+            case 1: Fixtures.update([id, .text("x"), .unchanged])
+            case 2: Fixtures.update([id, .text("x"), cell()], old: [.text("-\(i)"), .null, .null])
+            case 3: Fixtures.update([id, .text("x"), .unchanged], old: [id, .text("y"), cell()], isFull: true)
+            default: Fixtures.insert([id, .text("x"), cell()])
+            }
+        }
+        let whole = try Fixtures.batches(schema, messages)[0]
+        var at = 0, row = 0
+        while at < messages.count {
+            let end = min(messages.count, at + Int.random(in: 1...40, using: &generator))
+            let part = try Fixtures.batches(schema, Array(messages[at..<end]))[0]
+            for i in 0..<part.count {
+                #expect(part.key![i] == whole.key![row])
+                #expect(part.isTombstone(i) == whole.isTombstone(row))
+                #expect(part.value!.child("before")![i] == whole.value!.child("before")![row])
+                #expect(part.value!.child("after")![i] == whole.value!.child("after")![row])
+                #expect(part.value!.child("op")![i] == whole.value!.child("op")![row])
+                let missing = part.value!.child("after")!.child("b")!.unavailable?[i] ?? false
+                #expect(missing == (whole.value!.child("after")!.child("b")!.unavailable?[row] ?? false))
+                row += 1
+            }
+            at = end
+        }
+        #expect(row == whole.count)
+    }
+
+    @Test func snapshotMarksOutrankEachOther() throws {
+        func marks(_ rows: Int, _ first: SnapshotMarker?, _ last: SnapshotMarker?) throws -> [String] {
+            var builder = SnapshotBatchBuilder(try Fixtures.transactions(), SnapshotInfo(lsn: 77, xid: 5, startedMicros: 1_000_001))
+            let stream = Fixtures.copyHeader + (0..<rows).flatMap { Fixtures.copyTuple([Fixtures.be(Int64($0)), [97], nil]) } + Fixtures.be(Int16(-1))
+            try stream.withUnsafeBytes { try builder.append($0) }
+            let batch = builder.finish(processedNanos: 9_000_000, first: first, last: last)!
+            let source = batch.value!.child("source")!
+            #expect(source.child("sequence")![0] == "[null,\"77\"]" && source.child("ts_us")![0] == 1_000_001)
+            return (0..<rows).map { source.child("snapshot")![$0].stringValue! }
+        }
+        #expect(try marks(3, .first, .lastInDataCollection) == ["first", "true", "last_in_data_collection"])
+        #expect(try marks(1, .first, .lastInDataCollection) == ["first"])
+        #expect(try marks(1, .firstInDataCollection, .lastInDataCollection) == ["last_in_data_collection"])
+        #expect(try marks(1, .first, .last) == ["last"])
+        #expect(try marks(2, nil, nil) == ["true", "true"])
+    }
+
+    @Test func markOfARowCanBeChangedAfterwards() throws {
+        var builder = SnapshotBatchBuilder(try Fixtures.transactions(), SnapshotInfo(lsn: 77, xid: 5, startedMicros: 1))
+        let stream = Fixtures.copyHeader + (0..<3).flatMap { Fixtures.copyTuple([Fixtures.be(Int64($0)), [97], nil]) }
+        try stream.withUnsafeBytes { try builder.append($0) }
+        let batch = builder.finish(processedNanos: 1)!.settingSnapshotMarker(.last, row: 2)
+        let marks = batch.value!.child("source")!.child("snapshot")!
+        #expect((0..<3).map { marks[$0].stringValue } == ["true", "true", "last"])
+    }
+}
