@@ -1,0 +1,163 @@
+package import ConnectAPI
+import Glibc
+
+/// What the keys mean together, and Debezium's words for what is wrong with them.
+extension PostgresConfiguration {
+    package static func findings(of problem: FieldProblem, key: ConfigKey, given: String) -> [Diagnostic] {
+        let reason =
+            switch problem {
+            case .missing: "A value is required"
+            case .refused(let reason): reason
+            case .mismatch:
+                switch key.kind {
+                case .int, .short: "An integer is expected"
+                case .long: "A long value is expected"
+                case .boolean: "Either 'true' or 'false' is expected"
+                default: "A value is required"
+                }
+            }
+        let finding = Diagnostic(key.name, "The '\(key.name)' value is invalid: \(reason)")
+        // Debezium checks the port twice and says so twice.
+        return key.name == "database.port" && problem != .missing ? [finding, finding] : [finding]
+    }
+
+    package func crossCheck() -> [Diagnostic] {
+        var findings: [Diagnostic] = []
+        func refuse(_ key: String, _ reason: String) { findings.append(Diagnostic(key, "The '\(key)' value is invalid: \(reason)")) }
+        for (include, included, exclude, excluded) in [
+            ("schema.include.list", schemaIncludeList, "schema.exclude.list", schemaExcludeList),
+            ("table.include.list", tableIncludeList, "table.exclude.list", tableExcludeList),
+            ("column.include.list", columnIncludeList, "column.exclude.list", columnExcludeList),
+            ("message.prefix.include.list", messagePrefixIncludeList, "message.prefix.exclude.list", messagePrefixExcludeList),
+        ] {
+            if included != nil, excluded != nil { refuse(exclude, "\"\(include)\" is already specified") }
+            for (key, list) in [(include, included), (exclude, excluded)] {
+                guard let list else { continue }
+                do { _ = try PatternList(list) } catch {
+                    refuse(key, "A comma-separated list of valid regular expressions is expected, but one of them is not valid")
+                }
+            }
+        }
+        do { _ = try CaptureFilter(self) } catch let error as ConnectorError {
+            refuse("message.key.columns", error.message)
+        } catch {
+            refuse("message.key.columns", "A regular expression is not valid")
+        }
+        for operation in skippedOperations where !["c", "u", "d", "t", "none"].contains(operation) {
+            refuse("skipped.operations", "\(operation) is not one of c, u, d, t, none")
+        }
+        if snapshotMode.lowercased() == "custom" {
+            refuse("snapshot.mode", "Custom snapshotters are Java classes; use one of the other modes")
+        }
+        return findings
+    }
+}
+
+extension PostgresConfiguration {
+    enum SnapshotMode: String, Sendable {
+        case always, initial
+        case initialOnly = "initial_only"
+        case noData = "no_data"
+        case whenNeeded = "when_needed"
+        case configurationBased = "configuration_based"
+    }
+
+    var mode: SnapshotMode {
+        switch snapshotMode.lowercased() {
+        case "never": .noData
+        case "exported": .initial
+        case let name: SnapshotMode(rawValue: name) ?? .initial
+        }
+    }
+
+    /// Whether changes are streamed once the snapshot is done.
+    var streams: Bool {
+        switch mode {
+        case .initialOnly: false
+        case .configurationBased: snapshotModeConfigurationBasedStartStream
+        default: true
+        }
+    }
+
+    enum PublicationMode: String, Sendable {
+        case allTables = "all_tables"
+        case noTables = "no_tables"
+        case disabled, filtered
+    }
+    var publicationMode: PublicationMode { PublicationMode(rawValue: publicationAutocreateMode.lowercased()) ?? .allTables }
+
+    /// Whether the slot is moved forward as the log becomes durable.
+    var flushesLSN: Bool { lsnFlushMode.map { $0.lowercased() != "manual" } ?? flushLsnSource }
+
+    enum OffsetMismatch: String, Sendable {
+        case noValidation = "no_validation"
+        case trustOffset = "trust_offset"
+        case trustSlot = "trust_slot"
+        case trustGreaterLSN = "trust_greater_lsn"
+    }
+    var offsetMismatch: OffsetMismatch {
+        internalSlotSeekToKnownOffsetOnStart ? .trustOffset : OffsetMismatch(rawValue: offsetMismatchStrategy.lowercased()) ?? .noValidation
+    }
+
+    /// Connections a snapshot is read with: as many as asked for; else as many as there are cores, up to four.
+    var snapshotThreads: Int { snapshotMaxThreadsGiven ?? min(4, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    var valueConversion: ValueConversion {
+        var conversion = ValueConversion()
+        conversion.decimal = .init(rawValue: decimalHandlingMode.lowercased()) ?? .precise
+        conversion.time = .init(rawValue: timePrecisionMode.lowercased()) ?? .adaptive
+        conversion.hstore = .init(rawValue: hstoreHandlingMode.lowercased()) ?? .json
+        conversion.interval = .init(rawValue: intervalHandlingMode.lowercased()) ?? .numeric
+        conversion.binary = .init(rawValue: binaryHandlingMode.lowercased()) ?? .bytes
+        conversion.moneyFractionDigits = moneyFractionDigits
+        conversion.includesUnknownTypes = includeUnknownDatatypes
+        conversion.unavailablePlaceholder = unavailableValuePlaceholder
+        conversion.schemaNames = .init(rawValue: schemaNameAdjustmentMode.lowercased()) ?? .none
+        conversion.fieldNames = sanitizeFieldNames ? .avro : .init(rawValue: fieldNameAdjustmentMode.lowercased()) ?? .none
+        conversion.tombstonesOnDelete = tombstonesOnDelete
+        return conversion
+    }
+
+    var sourceIdentity: SourceIdentity {
+        var identity = SourceIdentity(name: topicPrefix ?? "", database: databaseDbname ?? "")
+        identity.writesContextHeaders = extendedHeadersEnabled
+        return identity
+    }
+
+    /// The name of a topic: parts joined by the delimiter, with every character Kafka does not take replaced by an underscore.
+    func topic(_ parts: String...) -> String {
+        let name = parts.joined(separator: topicDelimiter)
+        return String(decoding: name.unicodeScalars.flatMap { Self.isTopicCharacter($0) ? Array(String($0).utf8) : Self.replacement($0) }, as: UTF8.self)
+    }
+
+    private static func isTopicCharacter(_ c: Unicode.Scalar) -> Bool {
+        switch c { case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": true; default: false }
+    }
+    /// One underscore for each UTF-16 unit, as Java counts characters.
+    private static func replacement(_ c: Unicode.Scalar) -> [UInt8] { Array(repeating: UInt8(ascii: "_"), count: UTF16.width(c)) }
+}
+
+extension Check {
+    /// Debezium's wording for a value outside an enumeration; matching ignores case. `also` are older values still taken.
+    static func oneOfDebezium(_ values: [String], also: [String] = []) -> Check {
+        Check(recommended: values) { text in
+            (values + also).contains { $0.lowercased() == text.lowercased() } ? nil : "Value must be one of \(values.joined(separator: ", "))"
+        }
+    }
+    static let positive = Check { Int64($0).map { $0 <= 0 } == true ? "A positive, non-zero integer value is expected" : nil }
+    static let notNegative = Check { Int64($0).map { $0 < 0 } == true ? "A non-negative integer is expected" : nil }
+    static let topicPrefix = Check { text in
+        if text.isEmpty { return "A value is required" }
+        let allowed = text.unicodeScalars.allSatisfy { c in
+            switch c { case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": true; default: false }
+        }
+        return allowed ? nil : "\(text) has invalid format (only the underscore, hyphen, dot and alphanumeric characters are allowed)"
+    }
+    static let slotName = Check { text in
+        let allowed = text.unicodeScalars.allSatisfy { c in
+            switch c { case "a"..."z", "0"..."9", "_": true; default: false }
+        }
+        return allowed && (1...63).contains(text.count)
+            ? nil : "Valid replication slot name must contain only digits, lowercase characters and underscores with length <= 63"
+    }
+}

@@ -1,0 +1,182 @@
+import ConnectAPI
+
+/// Streams changes from a position on, until cancelled.
+///
+///     reader thread ─▶ ChunkQueue ─▶ decoder ─▶ frame ─▶ output.emit ─▶ log
+///          ▲                                                  │ durable
+///          └── flush LSN ◀── FlushTracker ◀───────────────────┘ (Invariant 1)
+///
+/// A frame is emitted when the input has run dry at the end of a transaction and the log has everything before, or when enough is gathered: a
+/// single change waits for nothing, and under load frames grow by themselves.
+struct Streaming {
+    let configuration: PostgresConfiguration
+    let parameters: ConnectionParameters
+    let catalog: TableCatalog
+    let filter: CaptureFilter
+    let fingerprint: String
+    let slot: Slot
+    let context: TaskContext
+    let output: any SourceOutput
+
+    private var server: String { configuration.topicPrefix ?? "" }
+    private var statusInterval: Duration { .milliseconds(configuration.statusUpdateIntervalMilliseconds) }
+    private static let linger = Duration.milliseconds(5)
+
+    /// Thrown inside to start again in text: a table got a column whose binary form we cannot read.
+    private struct TextNeeded: Error { let position: StreamPosition }
+
+    func run(from start: StreamPosition, binary: Bool) async throws {
+        let tracker = FlushTracker(flushed: configuration.flushesLSN ? start.committed : 0)
+        var position = start, binary = binary
+        while true {
+            do {
+                try await session(from: position, binary: binary, tracker)
+            } catch let needed as TextNeeded {
+                context.log.info("A captured column cannot be read in binary form: streaming goes on in text")
+                position = needed.position
+                binary = false
+            }
+        }
+    }
+
+    private func session(from start: StreamPosition, binary: Bool, _ tracker: FlushTracker) async throws {
+        let queue = ChunkQueue(capacity: max(2 << 20, min(16 << 20, context.memoryBudget / 8)))
+        let interrupt = Interrupt()
+        let output = output, flushes = configuration.flushesLSN
+        let reader = ReplicationReader(
+            parameters: parameters, slot: slot.name, publication: configuration.publicationName, start: start.committed,
+            options: try await options(binary: binary), statusInterval: statusInterval, retries: configuration.slotMaxRetries,
+            retryDelay: .milliseconds(configuration.slotRetryDelayMilliseconds), queue: queue, interrupt: interrupt, log: context.log,
+            flushed: { flushes ? tracker.flushed(durable: output.durable) : 0 })
+        let thread = ThreadExecutor("pg-stream")
+        defer { thread.stop() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask(executorPreference: thread) {
+                await withTaskCancellationHandler { reader.run() } onCancel: { interrupt.fire() }
+            }
+            group.addTask { await SlotMonitor(parameters: parameters, slot: slot, context: context, server: server).run() }
+            defer { group.cancelAll() }
+            try await consume(queue, from: start, binary: binary, tracker)
+        }
+    }
+
+    private func options(binary: Bool) async throws -> [(String, String)] {
+        var options = [("proto_version", "1"), ("publication_names", quoted(configuration.publicationName))]
+        if binary { options.append(("binary", "true")) }
+        if try await catalog.serverVersion() >= 140_000 { options.append(("messages", "true")) }
+        for parameter in (configuration.slotStreamParams ?? "").split(separator: ";") {
+            let parts = parameter.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else { continue }
+            options.append((parts[0].trimmingSpaces(), parts[1].trimmingSpaces()))
+        }
+        return options
+    }
+
+    // MARK: The decoding task
+
+    private func consume(_ queue: ChunkQueue, from start: StreamPosition, binary: Bool, _ tracker: FlushTracker) async throws {
+        let records = ControlRecords(source: configuration.sourceIdentity, conversion: configuration.valueConversion)
+        let filter = filter
+        let decoder = StreamDecoder(
+            resumingAt: start, fingerprint: fingerprint, skips: .init(configuration.skippedOperations),
+            control: .init(
+                records: records, messageTopic: configuration.topic(server, "message"), capturesMessage: { filter.capturesMessage(prefix: $0) },
+                transactionTopic: configuration.provideTransactionMetadata ? configuration.topic(server, configuration.topicTransaction) : nil),
+            limits: .init(rows: max(16_384, configuration.maxBatchSize), bytes: max(1 << 20, min(4 << 20, context.memoryBudget / 16))))
+        var pipeline = Pipeline(
+            decoder: decoder, output: output, tracker: tracker, server: server, metrics: StreamingMetrics(context, server: server),
+            heartbeat: Heartbeat(configuration, records, parameters, context.log), idleInterval: statusInterval)
+        while let chunk = try await nextChunk(queue, &pipeline) {
+            pipeline.decoder.now = WallClock.nanoseconds
+            var offset = 0
+            while let pause = try chunk.bytes.withUnsafeBytes({ try pipeline.decoder.consume($0, from: &offset) }) {
+                switch pause {
+                case .frameIsFull: try await pipeline.emit()
+                case .relation(let relation):
+                    let schema = try await catalog.schema(relation)
+                    if binary, schema?.supportsBinary == false {
+                        // Changes of it have not been taken yet: everything before is emitted, the rest is sent again as text.
+                        try await pipeline.emit()
+                        throw TextNeeded(position: pipeline.decoder.positionInTransaction)
+                    }
+                    pipeline.decoder.define(relation, schema)
+                }
+            }
+            if let xid = pipeline.decoder.takeTransactionToRepeat() {
+                context.log.warn(
+                    "The publication changed while transaction \(xid) was half emitted: it is emitted again from its start, so its first changes come twice")
+            }
+            try await pipeline.idle()
+        }
+    }
+
+    /// The next chunk; emits what is gathered when none is waiting.
+    private func nextChunk(_ queue: ChunkQueue, _ pipeline: inout Pipeline) async throws -> ChunkQueue.Chunk? {
+        var lingering: ContinuousClock.Instant?
+        while true {
+            if let chunk = queue.poll() { return chunk }
+            guard pipeline.decoder.rows > 0, !pipeline.decoder.isInTransaction else { return try await queue.next() }
+            if pipeline.isDurable || (lingering.map { $0.duration(to: .now) >= Self.linger } ?? false) {
+                try await pipeline.emit()
+                continue
+            }
+            lingering = lingering ?? .now
+            try await Task.sleep(for: .microseconds(500))
+        }
+    }
+}
+
+/// The decoding task's state: what has been decoded, and what of it has been emitted.
+private struct Pipeline {
+    var decoder: StreamDecoder
+    let output: any SourceOutput
+    let tracker: FlushTracker
+    let server: String
+    var metrics: StreamingMetrics
+    var heartbeat: Heartbeat
+    let idleInterval: Duration
+    private var lastFrame: FrameNumber = 0
+    private var lastMove = ContinuousClock.now
+
+    init(
+        decoder: StreamDecoder, output: any SourceOutput, tracker: FlushTracker, server: String, metrics: StreamingMetrics, heartbeat: Heartbeat,
+        idleInterval: Duration
+    ) {
+        self.decoder = decoder
+        self.output = output
+        self.tracker = tracker
+        self.server = server
+        self.metrics = metrics
+        self.heartbeat = heartbeat
+        self.idleInterval = idleInterval
+    }
+
+    /// Everything emitted is in the log.
+    var isDurable: Bool { output.durable >= lastFrame }
+
+    mutating func emit() async throws {
+        let frame = decoder.takeFrame()
+        try await emit(frame.batches, frame.position)
+        metrics.report(decoder)
+    }
+
+    private mutating func emit(_ batches: [RecordBatch], _ position: StreamPosition) async throws {
+        lastFrame = try await output.emit(batches, at: position.sourcePosition(server: server))
+        tracker.note(frame: lastFrame, completes: position.committed)
+        lastMove = .now
+    }
+
+    /// What time demands between transactions: heartbeats, and acknowledging WAL that held nothing for us, so that it never piles up. The position
+    /// moves first: a slot ahead of the stored offset always means that something was lost.
+    mutating func idle() async throws {
+        guard !decoder.isInTransaction else { return }
+        if let batch = try await heartbeat.due() {
+            decoder.advance(to: decoder.keepaliveLSN)
+            let frame = decoder.takeFrame()
+            try await emit(frame.batches + [batch], frame.position)
+        } else if decoder.isAtRest, decoder.keepaliveLSN > decoder.position.committed, lastMove.duration(to: .now) >= idleInterval {
+            decoder.advance(to: decoder.keepaliveLSN)
+            try await emit([], decoder.position)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import ConnectAPI
+
+/// What Debezium's snapshot MBean shows, as Prometheus series.
+struct SnapshotMetrics {
+    private let sink: any MetricSink
+    private let labels: [String: String]
+    private let started = ContinuousClock.now
+
+    init(_ context: TaskContext, server: String, tables: Int, remaining: Int) {
+        sink = context.metrics
+        labels = ["context": "snapshot", "name": server, "plugin": "postgres"]
+        set("TotalTableCount", Double(tables))
+        set("RemainingTableCount", Double(remaining))
+        set("SnapshotRunning", 1)
+        set("SnapshotCompleted", 0)
+    }
+
+    private func set(_ attribute: String, _ value: Double) { sink.set("debezium_metrics_\(attribute)", labels, value) }
+
+    func finished(_ table: String, rows: Int) {
+        var labels = labels
+        labels["table"] = table
+        sink.set("debezium_metrics_RowsScanned", labels, Double(rows))
+        sink.add("debezium_metrics_RemainingTableCount", self.labels, -1)
+        sink.add("debezium_metrics_TotalNumberOfEventsSeen", self.labels, Double(rows))
+    }
+
+    func completed() {
+        set("SnapshotRunning", 0)
+        set("SnapshotCompleted", 1)
+        set("SnapshotDurationInSeconds", (ContinuousClock.now - started) / .seconds(1))
+    }
+}
