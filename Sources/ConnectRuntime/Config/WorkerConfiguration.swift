@@ -81,10 +81,12 @@ package struct WorkerConfiguration: ConnectConfiguration {
     package var sinkReadAhead: Int64
     @Field("sluice.task.memory.bytes", default: "67108864", importance: .low, doc: "Bytes a task may hold in buffers of its own", check: .atLeast(1 << 20))
     package var taskMemory: Int64
-    @Field("sluice.log.retention.ms", default: "604800000", importance: .low, doc: "Records older than this are dropped from the embedded log once every sink has read them; -1 keeps them")
-    package var logRetention: Int64
-    @Field("sluice.log.retention.bytes", default: "-1", importance: .low, doc: "Bytes of a topic the embedded log keeps of what every sink has read; -1 sets no limit")
-    package var logRetentionBytes: Int64
+    @Field("log.retention.hours", default: "168", importance: .low, doc: "Hours the embedded log keeps records at most, once every sink has read them; -1 keeps them")
+    package var retentionHours: Int
+    @Field("log.retention.minutes", importance: .low, doc: "The same in minutes") package var retentionMinutes: Int?
+    @Field("log.retention.ms", importance: .low, doc: "The same in milliseconds") package var retentionMilliseconds: Int64?
+    @Field("log.retention.bytes", default: "-1", importance: .low, doc: "Bytes of a partition the embedded log keeps of what every sink has read; -1 sets no limit")
+    package var retentionBytes: Int64
     @Field("sluice.kafka.version", default: "4.1.0", importance: .low, doc: "The Kafka Connect version GET / reports")
     package var reportedVersion: String
 
@@ -100,6 +102,12 @@ package struct WorkerConfiguration: ConnectConfiguration {
             findings.append(Diagnostic("listeners", "Invalid value \(listener) for configuration listeners: it is not of the form http://HOST:PORT"))
         }
         return findings
+    }
+
+    /// How long the embedded log keeps records; nil: without end.
+    package var retention: Duration? {
+        let milliseconds = retentionMilliseconds ?? retentionMinutes.map { Int64($0) * 60_000 } ?? Int64(retentionHours) * 3_600_000
+        return milliseconds < 0 ? nil : .milliseconds(milliseconds)
     }
 
     /// Keys of the Java worker that change nothing here.

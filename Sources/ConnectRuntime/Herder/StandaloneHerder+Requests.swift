@@ -9,14 +9,14 @@ extension StandaloneHerder {
     }
 
     package func put(_ name: String, _ config: [ConfigEntry]) async throws -> (created: Bool, ConnectorView) {
-        try await put(name, config, file: nil, reachingOut: true)
+        try await put(name, config, file: nil, initialState: .started, reachingOut: true)
     }
 
     /// `file`: where the configuration comes from, when a file of `connectors.d` says it.
-    package func put(_ name: String, _ config: [ConfigEntry], file: String?, reachingOut: Bool) async throws -> (created: Bool, ConnectorView) {
+    package func put(_ name: String, _ config: [ConfigEntry], file: String?, initialState: TargetState, reachingOut: Bool) async throws -> (created: Bool, ConnectorView) {
         let config = try await accepted(name, config, reachingOut: reachingOut)
         guard let connector = connectorsByName[name] else {
-            return (true, try await add(name, StoredConnector(config: config, targetState: .started, file: file)))
+            return (true, try await add(name, StoredConnector(config: config, targetState: initialState, file: file)))
         }
         try await replace(connector, config, file: file)
         return (false, view(of: connector))

@@ -19,6 +19,7 @@ package actor StandaloneHerder: Herder {
     nonisolated let providers: ConfigProviders
     nonisolated let validator: ConfigValidator
     nonisolated let report = Logger("sluice.herder")
+    nonisolated let rates = TaskRates()
     private nonisolated let worker: Mutex<WorkerInfo>
 
     var connectorsByName: [String: ManagedConnector] = [:]
@@ -133,6 +134,17 @@ package actor StandaloneHerder: Herder {
         guard services.worker.settings.topicTracking else { throw HerderError(403, "Topic tracking is disabled.") }
         guard services.worker.settings.topicTrackingReset else { throw HerderError(403, "Topic tracking reset is disabled.") }
         try await store.resetTopics(of: name)
+    }
+
+    /// The topics each sink's group reads, whether it runs or not: what retention must wait for.
+    package func subscriptions() async throws -> [String: Set<String>] {
+        let topics = try await log.topics().keys
+        var out: [String: Set<String>] = [:]
+        for connector in connectorsByName.values where connector.type == .sink {
+            guard let subscription = try? SinkSubscription(connector.stored.values) else { continue }
+            out["connect-\(connector.name)"] = Set(try topics.filter { try subscription.includes($0) })
+        }
+        return out
     }
 
     // MARK: Validation
