@@ -1,0 +1,8 @@
+public import ConnectAPI
+import ConnectorsFileStream
+
+/// The connectors in the binary. A new one is added here and nowhere else.
+public enum BuiltInConnectors {
+    public static let sources: [any SourceConnector.Type] = [FileStreamSource.self]
+    public static let sinks: [any SinkConnector.Type] = [FileStreamSink.self]
+}
