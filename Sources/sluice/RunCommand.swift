@@ -28,7 +28,6 @@ struct RunCommand {
     }
 
     func run() async throws {
-        Signals.block()
         let (signals, continuation) = AsyncStream<Int32>.makeStream()
         Signals.wait { continuation.yield($0) }
         if let level = config.logLevel { Logger.setLevel(level, of: "root", at: nil) }
@@ -39,11 +38,8 @@ struct RunCommand {
         let embedded = try await EmbeddedLog.open(directory: data)
         let services = TaskServices(
             log: embedded, worker: config, sourceBudget: ByteBudget(capacity: Int(config.settings.sourceBuffer)), scratchDirectory: data + "/scratch",
-            transforms: { values in
-                let chain = try TransformChain(values)
-                return { try chain.apply($0) }
-            },
-            converter: { try Converters.make(.init($0, $1), isKey: $2) })
+            transforms: { _ in { [$0] } },
+            converter: { name, _, _ in throw ConnectorError("converter.unknown", .stop, "There is no converter \(name)") })
         let herder = try StandaloneHerder(
             plugins: .builtIn(), services: services, store: embedded.store, metrics: MetricsRegistry(),
             info: WorkerInfo(

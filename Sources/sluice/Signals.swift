@@ -2,7 +2,7 @@ import Glibc
 
 /// SIGTERM and SIGINT as a value: the first asks for an orderly end, the second ends the process at once.
 enum Signals {
-    /// Must be called before other threads exist, which inherit the mask.
+    /// Must be called on the main thread before others exist, which inherit the mask.
     static func block() {
         var set = Self.set
         pthread_sigmask(SIG_BLOCK, &set, nil)

@@ -18,7 +18,6 @@ extension StandaloneHerder {
         if connector.type == .sink {
             try await log.alterConsumerOffsets(of: Self.group(name), try Self.sinkOffsets(positions))
         } else {
-            guard positions.allSatisfy({ !$0.partition.entries.isEmpty }) else { throw HerderError(500, "Partition objects cannot be null") }
             // A partition named twice takes its last offset.
             var last: [SourcePosition] = []
             for position in positions {

@@ -84,7 +84,9 @@ extension StandaloneHerder {
             let written = connector.stored.values, resolved = try providers.resolve(written)
             let own: [[String: String]]
             switch plugin.implementation {
-            case .source(let type): own = try await type.taskConfigurations(resolved, maxTasks: connector.maxTasks)
+            case .source(let type):
+                // What the connector says of a task stands over its own configuration.
+                own = try await type.taskConfigurations(resolved, maxTasks: connector.maxTasks).map { resolved.merging($0) { $1 } }
             case .sink(let type):
                 try type.checkConfiguration(resolved)
                 own = Array(repeating: resolved, count: connector.maxTasks)
@@ -110,7 +112,7 @@ extension StandaloneHerder {
     ) -> [ConfigEntry] {
         let written = connector.stored.values
         var task = task
-        task["task.class"] = plugin.taskClass
+        if task["task.class"] == nil { task["task.class"] = plugin.taskClass }
         for key in ["topics", "topics.regex"] where task[key] == nil && plugin.kind == .sink { task[key] = resolved[key] }
         let order = connector.stored.config.map(\.key).filter { task[$0] != nil }
         let rest = task.keys.filter { written[$0] == nil }.sorted()
