@@ -18,12 +18,14 @@ final class ModelHerder: Herder {
     private let connectorsByName = Mutex<[String: Model]>([:])
     let plugins: PluginRegistry
     let validator: ConfigValidator
-    var log: any Log { fatalError("the model has no log") }
+    private let givenLog: (any Log)?
+    var log: any Log { givenLog! }
     let isReadyNow = Mutex(true)
     static let workerID = "127.0.0.1:18083"
 
-    init(plugins: PluginRegistry = .model) {
+    init(plugins: PluginRegistry = .model, log: (any Log)? = nil) {
         self.plugins = plugins
+        givenLog = log
         validator = ConfigValidator(plugins: plugins, workerValues: [:])
     }
 

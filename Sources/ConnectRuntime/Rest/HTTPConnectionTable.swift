@@ -58,4 +58,9 @@ final class HTTPConnectionTable: Sendable {
         }
         for writer in gone { writer.abandon() }
     }
+
+    /// Ends every streamed response: a stream has no end of its own that a stop could wait for.
+    func endStreams() {
+        for writer in entries.withLock({ $0.open.values.compactMap(\.writer) }) { writer.abandon() }
+    }
 }

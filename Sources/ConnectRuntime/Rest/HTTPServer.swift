@@ -97,6 +97,7 @@ package final class HTTPServer: Sendable {
             if listener >= 0 { close(listener) }
             let end = ContinuousClock.now + limits.stopGrace
             while running.load(ordering: .relaxed) > 0, ContinuousClock.now < end {
+                connections.endStreams()
                 guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { break }
             }
             group.cancelAll()
