@@ -1,6 +1,5 @@
 import ConnectAPI
 import Foundation
-import JSON
 import TestSupport
 import Testing
 
@@ -26,26 +25,17 @@ import Testing
         return conversion
     }
 
-    private static func compare(_ got: [(key: JSONValue?, value: JSONValue?, headers: [String])], _ real: [Recording.Record], _ what: String) {
+    /// Byte for byte; says where two records differ, not only that they do.
+    private static func compare(_ got: [Rendered], _ real: [Rendered], _ what: String) {
         #expect(got.count == real.count, "\(what): \(got.count) records, real \(real.count)")
         for (i, (mine, theirs)) in zip(got, real).enumerated() {
-            #expect(mine.key.map { masked($0) } == theirs.key.map { masked($0) }, "\(what)[\(i)] key")
-            #expect(mine.headers == theirs.headers, "\(what)[\(i)] headers")
-            expectEqual(mine.value.map { masked($0) }, theirs.value.map { masked($0) }, "\(what)[\(i)]")
-        }
-    }
-
-    /// Says where two documents differ, not that they do.
-    private static func expectEqual(_ mine: JSONValue?, _ theirs: JSONValue?, _ place: String) {
-        guard mine != theirs else { return }
-        if let a = mine?.objectValue, let b = theirs?.objectValue, a.keys == b.keys {
-            for key in a.keys { expectEqual(a[key], b[key], "\(place).\(key)") }
-        } else if let a = mine?.arrayValue, let b = theirs?.arrayValue, a.count == b.count {
-            for (i, (x, y)) in zip(a, b).enumerated() { expectEqual(x, y, "\(place)[\(i)]") }
-        } else if let a = mine?.doubleValue, a == theirs?.doubleValue {
-            // The same number in another notation.
-        } else {
-            Issue.record("\(place): \(mine?.compactText.prefix(300) ?? "null") real \(theirs?.compactText.prefix(300) ?? "null")")
+            let a = mine.masked, b = theirs.masked
+            #expect(a.key == b.key && a.headers == b.headers, "\(what)[\(i)]")
+            guard a.value != b.value else { continue }
+            let x = Array((a.value ?? "null").utf8), y = Array((b.value ?? "null").utf8)
+            let at = zip(x, y).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? min(x.count, y.count)
+            func excerpt(_ bytes: [UInt8]) -> String { String(decoding: bytes[max(0, at - 60)..<min(bytes.count, at + 80)], as: UTF8.self) }
+            Issue.record("\(what)[\(i)]: …\(excerpt(x))… real …\(excerpt(y))…")
         }
     }
 
@@ -78,22 +68,22 @@ import Testing
                 try player.play(stream, withMetadata: scenario == "tx-metadata")
                 let directory = Bundle.module.resourceURL!.appendingPathComponent("Golden/debezium/\(scenario)").path
                 for file in try FileManager.default.contentsOfDirectory(atPath: directory).sorted() where !file.contains(".transaction.") && !(isBinary && file.contains("all_types")) {
-                    let topic = String(file.dropLast(6)), recording = try Recording(scenario, topic)
-                    var got: [(key: JSONValue?, value: JSONValue?, headers: [String])] = []
+                    let topic = String(file.dropLast(6)), recording = try Rendered.recorded(scenario, topic)
+                    var got: [Rendered] = []
                     if topic.hasSuffix(".message") {
                         let control = ControlRecords(source: source, conversion: conversion)
-                        got = Rendered.records(control.messages(player.messages, topic: topic))
+                        got = try Rendered.records(control.messages(player.messages, topic: topic))
                     } else {
                         let name = topic.split(separator: ".")[2].replacingOccurrences(of: "Weird_Table-1", with: "Weird Table-1")
                         if let table = snapshotTables.first(where: { $0.name == name }) {
                             let schema = try TableSchema(table, types: snapshotTypes, topic: topic, conversion: conversion, source: source)
                             got = try Self.snapshot(schema, rows[table.oid]!(schema))
                         }
-                        got += (player.batches[topic] ?? []).flatMap { Rendered.records($0) }
+                        got += try (player.batches[topic] ?? []).flatMap { try Rendered.records($0) }
                     }
                     // Of the large table the other scenarios keep the rows that tell them apart.
                     if topic.hasSuffix(".all_types"), scenario != "default" { got = [0, 2, 4, 5].map { got[$0] } }
-                    Self.compare(got, recording.records, "\(scenario)/\(topic)")
+                    Self.compare(got, recording, "\(scenario)/\(topic)")
                 }
             }
         }
@@ -117,8 +107,8 @@ import Testing
                     try player.play(try database.messages("s_\(postgres.name)", "p", binary: binary))
                     let table = tables.first { $0.name == name }!
                     let schema = try TableSchema(table, types: types, topic: topic, conversion: ValueConversion(), source: source)
-                    let got = try Self.snapshot(schema, rows[table.oid]!(schema)) + (player.batches[topic] ?? []).flatMap { Rendered.records($0) }
-                    Self.compare(got, try Recording(scenario, topic).records, "\(scenario)/\(topic) binary \(binary)")
+                    let got = try Self.snapshot(schema, rows[table.oid]!(schema)) + (player.batches[topic] ?? []).flatMap { try Rendered.records($0) }
+                    Self.compare(got, try Rendered.recorded(scenario, topic), "\(scenario)/\(topic) binary \(binary)")
                 }
             }
         }
@@ -145,12 +135,12 @@ import Testing
         return out
     }
 
-    private static func snapshot(_ schema: TableSchema, _ stream: [UInt8]) throws -> [(key: JSONValue?, value: JSONValue?, headers: [String])] {
+    private static func snapshot(_ schema: TableSchema, _ stream: [UInt8]) throws -> [Rendered] {
         var builder = SnapshotBatchBuilder(schema, SnapshotInfo(lsn: 42, xid: 7, startedMicros: 1_700_000_000_000_000))
         try stream.withUnsafeBytes { try builder.append($0) }
         #expect(builder.isAtEnd)
-        return builder.finish(processedNanos: 1_700_000_000_000_000_000, first: .firstInDataCollection, last: .lastInDataCollection).map {
-            Rendered.records($0)
+        return try builder.finish(processedNanos: 1_700_000_000_000_000_000, first: .firstInDataCollection, last: .lastInDataCollection).map {
+            try Rendered.records($0)
         } ?? []
     }
 }
