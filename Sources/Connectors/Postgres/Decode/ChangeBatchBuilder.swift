@@ -26,7 +26,7 @@ struct ChangeBatchBuilder {
     var rowCount: Int { rows.count }
     var isEmpty: Bool { rows.count == 0 }
     /// Bytes held until `finish`.
-    var byteCount: Int { store.bytes.count + store.cells.count * MemoryLayout<Cell>.size + rows.count * EnvelopeRows.bytesPerRow }
+    var byteCount: Int { store.byteCount + rows.byteCount }
 
     /// Adds a change; `message` is the whole pgoutput message it was parsed from. Returns how many events it is in a transaction's count: a
     /// moved key is two, a tombstone none.
@@ -45,7 +45,6 @@ struct ChangeBatchBuilder {
             }
             return update(old, new, info)
         } catch {
-            store.dropUnfinishedTuple()
             let table = "\(schema.definition.schema).\(schema.definition.name)"
             throw error.located(in: "change of \(table) at LSN \(info.lsn) (its tuple must have \(store.width) columns)")
         }
@@ -93,7 +92,7 @@ struct ChangeBatchBuilder {
         let runs = schema.key == nil ? [0..<rows.count] : rows.runs
         let batches = runs.map { range in
             var part = batch.slice(range)
-            if rows.ops[range.lowerBound] == .truncate { part.key = nil }
+            if rows.all[range.lowerBound].op == .truncate { part.key = nil }
             return part
         }
         store.removeAll()

@@ -11,22 +11,28 @@ struct EnvelopeAssembler {
 
     func batch() -> (RecordBatch, failures: Int) {
         var context = DecodeContext(origin: origin)
-        let n = rows.count
-        let after = rowColumn(rows.after, &context)
-        let before = rows.hasBefore ? rowColumn(rows.before, &context).column : Column.constant(.null, schema.row, count: n)
+        let n = rows.count, number = DebeziumSchemas.optionalInt64
+        let afterTuples = rows.all.map(\.after)
+        let after = rowColumn(afterTuples, &context)
+        let before = rows.hasBefore ? rowColumn(rows.all.map(\.before), &context).column : Column.constant(.null, schema.row, count: n)
         let value = Column(
             schema.envelope, count: n,
             .struct([
                 before, after.column, source(), transaction(), ops(),
-                scaled(rows.processedNanos, by: 1_000_000, DebeziumSchemas.optionalInt64),
-                scaled(rows.processedNanos, by: 1000, DebeziumSchemas.optionalInt64),
-                scaled(rows.processedNanos, by: 1, DebeziumSchemas.optionalInt64),
+                integers(number) { .integer($0.processedNanos.flooredDivision(by: 1_000_000).quotient) },
+                integers(number) { .integer($0.processedNanos.flooredDivision(by: 1000).quotient) },
+                integers(number) { .integer($0.processedNanos) },
             ]))
-        let tombstones = rows.hasDeletes && rows.ops.contains(.tombstone) ? Bitmap(rows.ops.lazy.map { $0 == .tombstone }) : nil
-        let key = schema.key.map { keyColumn($0, rows.key, sharing: rows.key == rows.after ? after.members : nil, &context) }
+        let tombstones = rows.isPlain || !rows.all.contains { $0.op == .tombstone } ? nil : Bitmap(rows.all.lazy.map { $0.op == .tombstone })
+        let key = schema.key.map { keySchema in
+            // An insert's key is its row's: the columns are shared, not decoded again.
+            if rows.isPlain { return keyColumn(keySchema, afterTuples, sharing: after.members, &context) }
+            let tuples = rows.all.map(\.key)
+            return keyColumn(keySchema, tuples, sharing: tuples == afterTuples ? after.members : nil, &context)
+        }
         let batch = RecordBatch(
             topic: schema.topic, count: n, key: key, value: tombstones.map { value.with(validity: !$0) } ?? value, tombstones: tombstones,
-            timestamps: scaled(rows.processedNanos, by: 1_000_000, RecordBatch.timestampSchema),
+            timestamps: integers(RecordBatch.timestampSchema) { .integer($0.processedNanos.flooredDivision(by: 1_000_000).quotient) },
             headers: keyChangeHeaders(&context) + schema.source.contextHeaders(count: n))
         return (batch, context.failures)
     }
@@ -77,57 +83,77 @@ struct EnvelopeAssembler {
             DebeziumSchemas.source, count: n,
             .struct([
                 .constant(.string(schema.source.version), text, count: n), .constant("postgresql", text, count: n),
-                .constant(.string(schema.source.name), text, count: n), scaled(rows.commitMicros, by: 1000, DebeziumSchemas.int64),
+                .constant(.string(schema.source.name), text, count: n),
+                integers(DebeziumSchemas.int64) { .integer($0.commitMicros.flooredDivision(by: 1000).quotient) },
                 snapshot ?? .constant("false", DebeziumSchemas.snapshot, count: n), .constant(.string(schema.source.database), text, count: n),
-                sequence(), scaled(rows.commitMicros, by: 1, number), scaled(rows.commitMicros, by: 1, times: 1000, number),
+                sequence(), integers(number) { .integer($0.commitMicros) }, integers(number) { .integer($0.commitMicros &* 1000) },
                 .constant(.string(schema.definition.schema), text, count: n), .constant(.string(schema.definition.name), text, count: n),
-                transactionID(), lsn(), .constant(.null, number, count: n),
+                integers(number) { $0.xid.map { .integer(Int64($0)) } ?? .null }, lsn(), .constant(.null, number, count: n),
             ]))
     }
 
-    /// `values / divisor * factor`, rounded down; a constant where all are equal.
-    private func scaled(_ values: [Int64], by divisor: Int64, times factor: Int64 = 1, _ schema: Schema) -> Column {
-        let first = values[0]
-        func scale(_ value: Int64) -> Int64 { divisor == 1 ? value &* factor : value.flooredDivision(by: divisor).quotient &* factor }
-        if values.allSatisfy({ $0 == first }) { return .constant(.integer(scale(first)), schema, count: values.count) }
-        return Column(schema, count: values.count, .int64(values.map(scale)))
+    /// An integer that depends on the context only: computed once a context, a constant where they agree.
+    private func integers(_ schema: Schema, _ value: (EnvelopeRows.Context) -> Value) -> Column {
+        let values = rows.contexts.map(value)
+        if values.allSatisfy({ $0 == values[0] }) { return .constant(values[0], schema, count: rows.count) }
+        let plain = values.map { $0.integerValue ?? 0 }
+        var validity: Bitmap?
+        if values.contains(.null) { validity = Bitmap(rows.all.lazy.map { !values[Int($0.context)].isNull }) }
+        return Column(schema, count: rows.count, .int64(rows.all.map { plain[Int($0.context)] }), validity: validity)
     }
 
-    private func transactionID() -> Column {
-        let first = rows.xid[0], schema = DebeziumSchemas.optionalInt64
-        if rows.xid.allSatisfy({ $0 == first }) { return .constant(first < 0 ? .null : .integer(first), schema, count: rows.count) }
-        let validity = rows.xid.contains(-1) ? Bitmap(rows.xid.lazy.map { $0 >= 0 }) : nil
-        return Column(schema, count: rows.count, .int64(rows.xid), validity: validity)
-    }
+    /// All rows have one LSN: a snapshot's.
+    private var hasOneLSN: Bool { origin == .snapshot || rows.count == 1 }
 
     private func lsn() -> Column {
-        let first = rows.lsn[0], schema = DebeziumSchemas.optionalInt64
-        if rows.lsn.allSatisfy({ $0 == first }) { return .constant(.integer(Int64(bitPattern: first)), schema, count: rows.count) }
-        return Column(schema, count: rows.count, .int64(rows.lsn.map { Int64(bitPattern: $0) }))
+        let schema = DebeziumSchemas.optionalInt64
+        if hasOneLSN { return .constant(.integer(Int64(bitPattern: rows.all[0].lsn)), schema, count: rows.count) }
+        return Column(schema, count: rows.count, .int64(rows.all.map { Int64(bitPattern: $0.lsn) }))
     }
 
     /// `["<end of the last commit>","<lsn>"]`; null in place of a commit never seen.
     private func sequence() -> Column {
-        if rows.lsn.allSatisfy({ $0 == rows.lsn[0] }), rows.lastCommit.allSatisfy({ $0 == rows.lastCommit[0] }) {
-            let text = Self.sequence(lastCommit: rows.lastCommit[0] == 0 ? nil : rows.lastCommit[0], lsn: rows.lsn[0])
-            return .constant(.string(text), DebeziumSchemas.optionalString, count: rows.count)
+        let schema = DebeziumSchemas.optionalString
+        if hasOneLSN {
+            let text = Self.sequence(lastCommit: rows.contexts[0].lastCommitLSN, lsn: rows.all[0].lsn)
+            return .constant(.string(text), schema, count: rows.count)
         }
-        var out = VarBytes()
-        out.offsets.reserveCapacity(rows.count + 1)
-        out.bytes.reserveCapacity(rows.count * 32)
-        var prefix: [UInt8] = [], prefixOf = UInt64.max
-        for row in 0..<rows.count {
-            if rows.lastCommit[row] != prefixOf {
-                prefixOf = rows.lastCommit[row]
-                prefix = Array((prefixOf == 0 ? "[null,\"" : "[\"\(prefixOf)\",\"").utf8)
+        let prefixes = rows.contexts.map { Array(($0.lastCommitLSN.map { "[\"\($0)\",\"" } ?? "[null,\"").utf8) }
+        let widest = prefixes.reduce(0) { max($0, $1.count) } + 22
+        var offsets: [Int32] = [0]
+        offsets.reserveCapacity(rows.count + 1)
+        let bytes = [UInt8](unsafeUninitializedCapacity: widest * rows.count) { buffer, length in
+            for row in rows.all {
+                for byte in prefixes[Int(row.context)] {
+                    buffer[length] = byte
+                    length &+= 1
+                }
+                length &+= Self.writeDigits(row.lsn, UnsafeMutableBufferPointer(rebasing: buffer[length...]))
+                buffer[length] = UInt8(ascii: "\"")
+                buffer[length &+ 1] = UInt8(ascii: "]")
+                length &+= 2
+                offsets.append(Int32(truncatingIfNeeded: length))
             }
-            out.bytes.append(contentsOf: prefix)
-            ISO8601.appendDigits(rows.lsn[row], width: 1, to: &out.bytes)
-            out.bytes.append(UInt8(ascii: "\""))
-            out.bytes.append(UInt8(ascii: "]"))
-            out.offsets.append(Int32(truncatingIfNeeded: out.bytes.count))
         }
-        return Column(DebeziumSchemas.optionalString, count: rows.count, .utf8(out))
+        return Column(schema, count: rows.count, .utf8(VarBytes(offsets: offsets, bytes: bytes)))
+    }
+
+    @inline(__always)
+    private static func writeDigits(_ value: UInt64, _ out: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        var width = 1, bound: UInt64 = 10
+        while width < 20, value >= bound {
+            width &+= 1
+            let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
+            if overflow { break }
+            bound = next
+        }
+        var rest = value, at = width
+        while at > 0 {
+            at &-= 1
+            out[at] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+        return width
     }
 
     static func sequence(lastCommit: UInt64?, lsn: UInt64) -> String {
@@ -135,10 +161,11 @@ struct EnvelopeAssembler {
     }
 
     private func ops() -> Column {
-        let letters = rows.ops.map(\.letter), first = letters[0]
-        if letters.allSatisfy({ $0 == first }) {
+        let first = rows.all[0].op.letter
+        if rows.all.allSatisfy({ $0.op.letter == first }) {
             return .constant(.string(String(Character(Unicode.Scalar(first)))), DebeziumSchemas.string, count: rows.count)
         }
+        let letters = rows.all.map(\.op.letter)
         return Column(
             DebeziumSchemas.string, count: rows.count, .utf8(VarBytes(offsets: (0...rows.count).map { Int32($0) }, bytes: letters)))
     }
@@ -147,7 +174,7 @@ struct EnvelopeAssembler {
     private func transaction() -> Column {
         let block = DebeziumSchemas.transactionBlock, n = rows.count
         guard !rows.totalOrder.isEmpty else { return .constant(.null, block, count: n) }
-        let ids = (0..<n).map { Value.string("\(max(0, rows.xid[$0])):\(rows.lsn[$0])") }
+        let ids = rows.all.map { Value.string("\(rows.contexts[Int($0.context)].xid ?? 0):\($0.lsn)") }
         let validity = rows.totalOrder.contains(0) ? Bitmap(rows.totalOrder.lazy.map { $0 != 0 }) : nil
         return Column(
             block, count: n,

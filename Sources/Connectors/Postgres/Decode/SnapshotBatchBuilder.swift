@@ -28,7 +28,7 @@ struct SnapshotBatchBuilder {
 
     var rowCount: Int { rows.count }
     /// Bytes held until `finish`.
-    var byteCount: Int { store.bytes.count + store.cells.count * MemoryLayout<Cell>.size + rows.count * EnvelopeRows.bytesPerRow }
+    var byteCount: Int { store.byteCount + rows.byteCount }
 
     /// Adds bytes of the stream, as they come. Throws `postgres.malformed_message`.
     mutating func append(_ bytes: UnsafeRawBufferPointer) throws {
@@ -48,9 +48,17 @@ struct SnapshotBatchBuilder {
                 parsed = length
                 sawHeader = true
             }
-            while !isAtEnd, let next = try tuple(bytes, at: parsed) {
-                parsed = next
-                if !isAtEnd { rows.append(before: 0, after: store.endTuple(), key: Int32(truncatingIfNeeded: store.count - 1), .read, shared) }
+            while !isAtEnd, bytes.count - parsed >= 2 {
+                let found = Int(Int16(bigEndian: bytes.loadUnaligned(fromByteOffset: parsed, as: Int16.self)))
+                if found == -1 {
+                    isAtEnd = true
+                    parsed += 2
+                    return
+                }
+                guard found == store.width else { throw malformed(parsed, bytes) }
+                let tuple = try appendTuple(bytes)
+                guard tuple != 0 else { return }
+                rows.append(before: 0, after: tuple, key: tuple, .read, shared)
             }
         }
     }
@@ -65,41 +73,33 @@ struct SnapshotBatchBuilder {
         return bytes.count >= length ? length : nil
     }
 
-    /// Adds the cells of the tuple at `start` and returns where the next begins; nil: it is not complete yet.
+    /// Adds the cells of the tuple at `parsed` and moves on to the next; 0: it is not complete yet.
     @inline(__always)
-    private mutating func tuple(_ bytes: UnsafeRawBufferPointer, at start: Int) throws -> Int? {
-        guard bytes.count - start >= 2 else { return nil }
-        let found = Int16(bigEndian: bytes.loadUnaligned(fromByteOffset: start, as: Int16.self))
-        if found == -1 {
-            isAtEnd = true
-            return start + 2
-        }
-        guard Int(found) == store.width else { throw malformed(start, bytes) }
-        var at = start + 2
-        for column in 0..<store.width {
-            guard bytes.count - at >= 4 else { return incomplete() }
-            let length = Int(Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: Int32.self)))
-            at += 4
-            if length == -1 {
-                store.append(cell: .null)
-                continue
+    private mutating func appendTuple(_ bytes: UnsafeRawBufferPointer) throws -> Int32 {
+        var at = parsed + 2, isMalformed = false
+        let tuple = store.appendTuple { cells in
+            for column in 0..<cells.count {
+                guard bytes.count - at >= 4 else { return false }
+                let length = Int(Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: Int32.self)))
+                at += 4
+                if length < 0 {
+                    cells[column] = .null
+                    isMalformed = isMalformed || length != -1
+                    continue
+                }
+                guard bytes.count - at >= length else { return false }
+                cells[column] = Cell(at: at, length: length, isBinary: !textual[column])
+                at += length
             }
-            guard length >= 0 else { throw malformed(at, bytes) }
-            guard bytes.count - at >= length else { return incomplete() }
-            store.append(cell: Cell(at: at, length: length, isBinary: !textual[column]))
-            at += length
+            return true
         }
-        return at
+        if isMalformed { throw malformed(parsed, bytes) }
+        if tuple != 0 { parsed = at }
+        return tuple
     }
 
-    private mutating func incomplete() -> Int? {
-        store.dropUnfinishedTuple()
-        return nil
-    }
-
-    private mutating func malformed(_ at: Int, _ bytes: UnsafeRawBufferPointer) -> ConnectorError {
-        store.dropUnfinishedTuple()
-        return MalformedMessage(at: at, of: bytes.count).located(
+    private func malformed(_ at: Int, _ bytes: UnsafeRawBufferPointer) -> ConnectorError {
+        MalformedMessage(at: at, of: bytes.count).located(
             in: "COPY stream of \(schema.definition.schema).\(schema.definition.name) (its tuples must have \(store.width) columns)")
     }
 

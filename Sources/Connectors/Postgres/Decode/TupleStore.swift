@@ -34,7 +34,8 @@ struct Cell {
 struct TupleStore {
     let width: Int
     private(set) var bytes: [UInt8] = []
-    private(set) var cells: [Cell]
+    /// Room for more tuples than there are: cells are written in place, without a check for each.
+    private var cells: [Cell]
     /// Tuples held, the null tuple included.
     private(set) var count = 1
 
@@ -43,12 +44,14 @@ struct TupleStore {
 
     init(width: Int) {
         self.width = width
-        cells = Array(repeating: .null, count: width)
+        cells = Array(repeating: .null, count: max(1, width) * 16)
     }
 
-    mutating func removeAll(keepingCapacity: Bool = true) {
-        bytes.removeAll(keepingCapacity: keepingCapacity)
-        cells.removeSubrange(width...)
+    /// Memory held.
+    var byteCount: Int { bytes.count + count * width * MemoryLayout<Cell>.stride }
+
+    mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
         count = 1
     }
 
@@ -64,43 +67,40 @@ struct TupleStore {
         return base
     }
 
+    /// Adds a tuple whose cells `write` fills in; when it throws, or returns false, nothing was added. Returns the tuple's number, or 0.
+    @inline(__always)
+    mutating func appendTuple<Failure: Error>(_ write: (UnsafeMutableBufferPointer<Cell>) throws(Failure) -> Bool) throws(Failure) -> Int32 {
+        let start = count &* width
+        if start &+ width > cells.count { cells.append(contentsOf: repeatElement(.null, count: cells.count)) }
+        let tuple = try cells.withUnsafeMutableBufferPointer { (cells) throws(Failure) in
+            try write(UnsafeMutableBufferPointer(rebasing: cells[start..<start &+ width]))
+        }
+        guard tuple else { return 0 }
+        defer { count &+= 1 }
+        return Int32(truncatingIfNeeded: count)
+    }
+
     /// Walks the pgoutput tuple at `offset` of a stored message and adds its cells. Returns the tuple's number.
     @inline(__always)
     mutating func appendTuple(of message: UnsafeRawBufferPointer, at offset: Int, storedAt base: Int) throws(MalformedMessage) -> Int32 {
-        var cursor = ByteCursor(message, at: offset)
-        let found = Int(try cursor.int16())
-        guard found == width else { throw MalformedMessage(at: offset, of: message.count) }
-        for _ in 0..<width {
-            switch try cursor.uint8() {
-            case UInt8(ascii: "t"): try appendValue(&cursor, base, isBinary: false)
-            case UInt8(ascii: "n"): cells.append(.null)
-            case UInt8(ascii: "b"): try appendValue(&cursor, base, isBinary: true)
-            case UInt8(ascii: "u"): cells.append(.unavailable)
-            default: throw MalformedMessage(at: cursor.position - 1, of: message.count)
+        try appendTuple { (cells) throws(MalformedMessage) in
+            var cursor = ByteCursor(message, at: offset)
+            guard Int(try cursor.int16()) == cells.count else { throw MalformedMessage(at: offset, of: message.count) }
+            for column in 0..<cells.count {
+                let kind = try cursor.uint8()
+                switch kind {
+                case UInt8(ascii: "t"), UInt8(ascii: "b"):
+                    let length = Int(try cursor.int32())
+                    cells[column] = Cell(at: base &+ cursor.position, length: length, isBinary: kind == UInt8(ascii: "b"))
+                    try cursor.skip(length)
+                case UInt8(ascii: "n"): cells[column] = .null
+                case UInt8(ascii: "u"): cells[column] = .unavailable
+                default: throw MalformedMessage(at: cursor.position - 1, of: message.count)
+                }
             }
+            return true
         }
-        defer { count &+= 1 }
-        return Int32(truncatingIfNeeded: count)
     }
-
-    @inline(__always)
-    private mutating func appendValue(_ cursor: inout ByteCursor, _ base: Int, isBinary: Bool) throws(MalformedMessage) {
-        let length = Int(try cursor.int32())
-        cells.append(Cell(at: base &+ cursor.position, length: length, isBinary: isBinary))
-        try cursor.skip(length)
-    }
-
-    /// Adds a tuple of cells made elsewhere (COPY).
-    @inline(__always)
-    mutating func append(cell: Cell) { cells.append(cell) }
-    @inline(__always)
-    mutating func endTuple() -> Int32 {
-        defer { count &+= 1 }
-        return Int32(truncatingIfNeeded: count)
-    }
-
-    /// Drops the cells of a tuple that broke off.
-    mutating func dropUnfinishedTuple() { cells.removeSubrange((count * width)...) }
 
     func cell(_ tuple: Int32, _ column: Int) -> Cell { cells[Int(tuple) * width + column] }
 
