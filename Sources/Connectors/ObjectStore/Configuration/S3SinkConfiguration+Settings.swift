@@ -72,7 +72,8 @@ extension S3SinkConfiguration {
                 return .parquet(options)
             case "jsonformat", "json", "jsonl":
                 return .json(
-                    ConnectJSONOptions(schemasEnabled: false, decimalFormat: decimalFormat.uppercased() == "NUMERIC" ? .numeric : .base64), gzip)
+                    ConnectJSONOptions(schemasEnabled: false, decimalFormat: decimalFormat.uppercased() == "NUMERIC" ? .numeric : .base64), gzip,
+                    schemaless: isSchemaless)
             case "bytearrayformat", "bytes":
                 let separator = byteArraySeparator.flatMap { $0.isEmpty ? nil : $0 } ?? "\n"
                 return .bytes(separator: Array(separator.utf8), fileExtension: byteArrayExtension, gzip)
@@ -83,6 +84,9 @@ extension S3SinkConfiguration {
             }
         }
     }
+
+    /// Values are Java maps in Kafka Connect: JsonConverter without schemas made them.
+    var isSchemaless: Bool { !valueSchemas && valueConverter?.name.hasSuffix("JsonConverter") == true }
 
     // MARK: Directories
 

@@ -76,6 +76,10 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     @Field("report.null.values.to.dlq", default: "true", importance: .low, doc: "With behavior.on.null.values=fail, hand null values to the dead letter queue when errors are tolerated", group: "S3") var reportNullValues: Bool
     @Field("payload.path", default: "", doc: "Write this member of the value instead of the whole: after takes the new row out of a change event", group: "Sluice") var payloadPath: String
 
+    // The framework's keys; whether values came without a schema decides the order of JSON members.
+    @Field("value.converter", doc: "The converter of values", listed: false) var valueConverter: ClassName?
+    @Field("value.converter.schemas.enable", default: "true", doc: "Whether values bring schemas", listed: false) var valueSchemas: Bool
+
     // MARK: Accepted
     @Field("storage.class", default: "io.confluent.connect.s3.storage.S3Storage", importance: .high, doc: "Accepted for compatibility: io.confluent.connect.s3.storage.S3Storage", group: "Storage") var storageClass: ClassName
     @Field("schema.generator.class", importance: .low, doc: "Accepted for compatibility", group: "Schema") var schemaGenerator: ClassName?

@@ -19,7 +19,8 @@ protocol FileEncoder {
 /// What files are made of: `format.class` and its options.
 enum FileFormat: Sendable {
     case parquet(ParquetOptions)
-    case json(ConnectJSONOptions, GzipLevel?)
+    /// `schemaless`: members are written in the order of Java's maps, and rows of different shapes share a file.
+    case json(ConnectJSONOptions, GzipLevel?, schemaless: Bool)
     case bytes(separator: [UInt8], fileExtension: String, GzipLevel?)
 
     var fileExtension: String {
@@ -32,17 +33,20 @@ enum FileFormat: Sendable {
             case .zstd: ".zstd.parquet"
             case .lz4: ".lz4.parquet"
             }
-        case .json(_, let gzip): gzip == nil ? ".json" : ".json.gz"
+        case .json(_, let gzip, _): gzip == nil ? ".json" : ".json.gz"
         case .bytes(_, let fileExtension, let gzip): fileExtension + (gzip == nil ? "" : ".gz")
         }
     }
 
     var contentType: String { "application/octet-stream" }
 
+    /// Rows of different schemas may follow each other in a file.
+    var mixesSchemas: Bool { if case .json(_, _, schemaless: true) = self { true } else { false } }
+
     func encoder(for schema: Schema) throws -> any FileEncoder {
         switch self {
         case .parquet(let options): try ParquetFile(schema, options)
-        case .json(let options, let gzip): JSONLinesFile(options, gzip)
+        case .json(let options, let gzip, let schemaless): JSONLinesFile(options, gzip, schemaless ? JavaHashOrder() : nil)
         case .bytes(let separator, _, let gzip): try ByteArrayFile(schema, separator: separator, gzip)
         }
     }
@@ -79,15 +83,17 @@ struct ParquetFile: FileEncoder {
 /// One JSON text a line, as JsonConverter without schemas renders it.
 struct JSONLinesFile: FileEncoder {
     private let options: ConnectJSONOptions
+    private var mapOrder: JavaHashOrder?
     private var out: FileBytes
 
-    init(_ options: ConnectJSONOptions, _ gzip: GzipLevel?) {
+    init(_ options: ConnectJSONOptions, _ gzip: GzipLevel?, _ mapOrder: JavaHashOrder?) {
         self.options = options
+        self.mapOrder = mapOrder
         out = FileBytes(gzip)
     }
 
     mutating func append(_ values: Column) throws {
-        let renderer = ConnectJSONRenderer(values, options)
+        let renderer = ConnectJSONRenderer(mapOrder?.arranged(values) ?? values, options)
         var writer = JSONWriter(capacity: 1 << 16)
         for row in 0..<values.count {
             try renderer.write(row, to: &writer)

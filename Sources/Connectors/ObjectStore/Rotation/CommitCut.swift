@@ -16,6 +16,9 @@ struct CommitCut {
     /// Stored files that a later commit could still fall into, by start.
     private var stored: [(start: Int64, end: Int64)] = []
 
+    /// Reading began here: nothing before it is left to commit.
+    mutating func start(at offset: Int64) { if committed == nil { committed = offset } }
+
     /// Records up to here were taken or are none of this sink's business.
     mutating func advance(to next: Int64) { self.next = max(next, self.next ?? next) }
 

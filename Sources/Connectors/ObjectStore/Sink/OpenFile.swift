@@ -28,7 +28,7 @@ struct OpenFile {
     /// Takes rows that all have a value.
     mutating func append(_ values: Column, format: FileFormat) throws {
         var values = values
-        if let schema, values.schema !== schema { values = SchemaCompatibility.project(values, to: schema) }
+        if let schema, values.schema !== schema, !format.mixesSchemas { values = SchemaCompatibility.project(values, to: schema) }
         if encoder == nil {
             encoder = try format.encoder(for: values.schema)
             schema = values.schema

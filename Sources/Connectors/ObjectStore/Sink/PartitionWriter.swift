@@ -68,6 +68,7 @@ final class PartitionWriter {
                 break
             }
         }
+        if consumed.batch.count > 0 { cut.start(at: consumed.offsets[0]) }
         try divide(placed, lane, now)
         if let failure {
             for upload in uploads.values { _ = await upload.upload.outcome }
@@ -135,7 +136,8 @@ final class PartitionWriter {
         var row = 0
         while row < placed.count {
             switch lane.rotation.next(
-                from: row, count: placed.count, directories: placed.directories, times: placed.times, schema: placed.value?.schema,
+                from: row, count: placed.count, directories: placed.directories, times: placed.times,
+                schema: context.format.mixesSchemas ? nil : placed.value?.schema,
                 nulls: placed.nulls, now: now)
             {
             case .cut(let reason): try closeAll(lane, reason)

@@ -78,9 +78,9 @@ public struct S3SinkTask: SinkTask {
         case .tick: for writer in writers.values { try writer.tick() }
         case .closing:
             if flushOnStop { for writer in writers.values { try writer.closeAll(.stop) } }
-            while progress.running > 0 {
+            // A file that does not get through now is read from the topic again: stopping does not wait for a store that is away.
+            while progress.running > 0, progress.failing == nil {
                 try Task.checkCancellation()
-                if let failing = progress.failing { throw failing }
                 await progress.wait()
             }
             try settle()

@@ -31,21 +31,20 @@ final class S3Store: ObjectStore {
     // MARK: The bucket
 
     func prepare() async throws {
-        let probe = S3Call(method: "HEAD", action: "s3:ListBucket on \(resource(nil))")
-        switch try await client.send(probe) {
-        case .success: return
-        case .failure(let refusal) where refusal.error.status == 404:
-            guard options.createBucket else {
-                throw ConnectorError(
-                    "s3.bucket_missing", .stop, "The bucket '\(bucket)' does not exist: \(place), request id \(refusal.error.requestID)",
-                    hint: "Create the bucket, correct s3.bucket.name, or set s3.bucket.create=true")
-            }
-            try await createBucket()
-        case .failure:
-            // A HEAD has no body: ask in a way that gets a reason.
+        guard case .failure(var refusal) = try await client.send(S3Call(method: "HEAD", action: "s3:ListBucket on \(resource(nil))")) else { return }
+        if refusal.error.status != 404 {
+            // A HEAD has no body: ask in a way that gets a reason, from which the region is learned too.
             let list = S3Call(method: "GET", query: [("list-type", "2"), ("max-keys", "1")], action: "s3:ListBucket on \(resource(nil))")
-            if case .failure(let refusal) = try await client.send(list) { throw refusal.connectorError }
+            guard case .failure(let reason) = try await client.send(list) else { return }
+            refusal = reason
         }
+        guard refusal.error.status == 404 else { throw refusal.connectorError }
+        guard options.createBucket else {
+            throw ConnectorError(
+                "s3.bucket_missing", .stop, "The bucket '\(bucket)' does not exist: \(place), request id \(refusal.error.requestID)",
+                hint: "Create the bucket, correct s3.bucket.name, or set s3.bucket.create=true")
+        }
+        try await createBucket()
     }
 
     private func createBucket() async throws {

@@ -1,0 +1,166 @@
+import ConnectAPI
+import Foundation
+import Testing
+import TestSupport
+
+@testable import ConnectorsObjectStore
+
+/// Any interleaving of directories, any rotation, a crash at any step: the store holds every record once, in order per directory.
+@Suite struct ExactlyOnceTests {
+    private static func seed() -> UInt64 {
+        ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? 1
+    }
+
+    private struct Story {
+        var settings: [String: String]
+        var topic: TestTopic
+        var memory: Int
+
+        init(_ random: inout SeededRandom) {
+            let n = Int.random(in: 1...400, using: &random), directories = Int.random(in: 1...6, using: &random)
+            let start: Int64 = 1_800_000_000_000
+            let stickiness = Double.random(in: 0..<1, using: &random)
+            var records: [(key: String, time: Int64)] = [], key = "d0", time = start
+            for _ in 0..<n {
+                if Double.random(in: 0..<1, using: &random) > stickiness { key = "d\(Int.random(in: 0..<directories, using: &random))" }
+                time += Int64.random(in: -50...400, using: &random)
+                records.append((key, time))
+            }
+            topic = TestTopic(records)
+            memory = 64 << 20
+            settings = ["flush.size": String(Int.random(in: 1...80, using: &random)), "flush.on.stop": "true"]
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0: break
+            case 1: settings["partitioner.class"] = "DefaultPartitioner"
+            case 2:
+                settings.merge([
+                    "partitioner.class": "TimeBasedPartitioner", "path.format": "'m'=mm-ss", "partition.duration.ms": "5000", "timezone": "UTC",
+                    "timestamp.extractor": "Record",
+                ]) { $1 }
+                if Bool.random(using: &random) { settings["rotate.interval.ms"] = "7000" }
+            default: settings.merge(["partitioner.class": "FieldPartitioner", "partition.field.name": "k"]) { $1 }
+            }
+            if Bool.random(using: &random) {
+                settings["flush.size"] = "100000"
+                settings["file.max.bytes"] = String(Int.random(in: 50...2000, using: &random))
+            }
+            if Bool.random(using: &random) { settings["file.max.age.ms"] = String(Int.random(in: 10...3000, using: &random)) }
+            if Int.random(in: 0..<3, using: &random) == 0 {
+                settings["rotate.schedule.interval.ms"] = "1000"
+                settings["timezone"] = "UTC"
+            }
+            if Int.random(in: 0..<3, using: &random) == 0 { settings["max.uncommitted.ms"] = String(Int.random(in: 1...5000, using: &random)) }
+        }
+    }
+
+    /// One life of the process: from the committed offset until it dies or the topic is at its end.
+    private func live(
+        _ harness: SinkHarness, _ store: FaultyStore, _ story: Story, committed: inout Int64, _ random: inout SeededRandom
+    ) async throws -> Bool {
+        var task = try harness.task()
+        var at = 0
+        do {
+            let asked = try await task.open([story.topic.partition])
+            at = Int(asked[story.topic.partition] ?? committed)
+            while at < story.topic.records.count {
+                let end = min(story.topic.records.count, at + Int.random(in: 1...40, using: &random))
+                do {
+                    try await task.write(story.topic.batch(at..<end))
+                    at = end
+                } catch let error as ConnectorError where error.disposition == .retry { try await Task.sleep(for: .milliseconds(1)) }
+                harness.clock.advance(Int64.random(in: 0...300, using: &random))
+                if Bool.random(using: &random) {
+                    if let offset = try await task.flush(.tick)[story.topic.partition] {
+                        #expect(offset > committed, "committed offsets grow")
+                        committed = offset
+                    }
+                }
+            }
+            while committed < story.topic.records.count {
+                if let offset = try await task.flush(.closing)[story.topic.partition] { committed = offset }
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            await task.close([story.topic.partition])
+            return true
+        } catch is FaultyStore.Dead {
+        } catch is CancellationError {
+        }
+        store.die()
+        await task.close([story.topic.partition])
+        return false
+    }
+
+    private func check(_ objects: [(key: String, body: [UInt8], metadata: [String: String])], upTo count: Int, _ seed: UInt64) {
+        var seen: [Int64: String] = [:]
+        var last: [String: Int64] = [:]
+        for object in objects.sorted(by: { $0.key < $1.key }) {
+            let directory = String(object.key[..<object.key.lastIndex(of: "/")!])
+            let rows = offsets(object.body)
+            #expect(rows.first.map(String.init) == object.metadata["kafka-start"] && rows.last.map(String.init) == object.metadata["kafka-end"], "\(object.key), seed \(seed)")
+            for row in rows {
+                #expect(seen[row] == nil, "offset \(row) is in \(seen[row] ?? "") and \(object.key), seed \(seed)")
+                seen[row] = object.key
+                #expect(row > last[directory] ?? -1, "order in \(directory), seed \(seed)")
+                last[directory] = row
+            }
+        }
+        let missing = (0..<Int64(count)).filter { seen[$0] == nil }
+        #expect(missing.isEmpty, "missing \(missing.prefix(10)), seed \(seed)")
+    }
+
+    private func run(_ seed: UInt64, on base: any ObjectStore, objects: () throws -> [(key: String, body: [UInt8], metadata: [String: String])]) async throws {
+        var random = SeededRandom(state: seed)
+        let story = Story(&random)
+        let clock = TestClock()
+        var committed: Int64 = 0
+        for life in 0..<8 {
+            let last = life == 7
+            let store = FaultyStore(
+                base, seed: random.next(), diesAt: last ? .max : Int.random(in: 1...25, using: &random),
+                failureRate: Bool.random(using: &random) ? 0.1 : 0)
+            var harness = SinkHarness(story.settings, store: store)
+            harness.clock = clock
+            let done = try await live(harness, store, story, committed: &committed, &random)
+            // Invariant 4, at every crash: what is committed is stored.
+            let stored = Set(try objects().flatMap { offsets($0.body) })
+            #expect((0..<committed).allSatisfy { stored.contains($0) }, "committed \(committed) beyond the store, seed \(seed)")
+            if done { break }
+        }
+        #expect(committed == Int64(story.topic.records.count), "seed \(seed)")
+        check(try objects(), upTo: story.topic.records.count, seed)
+    }
+
+    @Test func everyRecordOnceAfterCrashesInMemory() async throws {
+        let first = Self.seed()
+        print("seed \(first)")
+        for seed in first..<first + 250 {
+            let store = MemoryStore()
+            try await run(seed, on: store) { store.objects.map { ($0.key, $0.value.body, $0.value.metadata) } }
+        }
+    }
+
+    @Test func everyRecordOnceAfterCrashesInADirectory() async throws {
+        let first = Self.seed()
+        print("seed \(first)")
+        for seed in first..<first + 25 {
+            try await withTemporaryDirectory { root in
+                let pool = BlockingPool(threads: 4)
+                defer { pool.stop() }
+                let store = LocalStore(root: root, owner: "lake-0", pool: pool)
+                try await store.prepare()
+                try await run(seed, on: store) { try Self.files(root) }
+            }
+        }
+    }
+
+    static func files(_ root: String) throws -> [(key: String, body: [UInt8], metadata: [String: String])] {
+        guard let walk = FileManager.default.enumerator(atPath: root) else { return [] }
+        return walk.compactMap { entry -> (key: String, body: [UInt8], metadata: [String: String])? in
+            let name = entry as! String
+            guard name.hasSuffix(".json"), !name.contains(".sluice"), let data = FileManager.default.contents(atPath: root + "/" + name) else { return nil }
+            let fd = open(root + "/" + name, O_RDONLY)
+            defer { close(fd) }
+            return (name, Array(data), MetadataText.parse(ExtendedAttribute.get(fd) ?? []))
+        }
+    }
+}

@@ -1,0 +1,156 @@
+import ConnectAPI
+import Synchronization
+
+@testable import ConnectorsObjectStore
+
+/// Objects in memory, with S3's rules for conditional creation and uploads.
+final class MemoryStore: ObjectStore {
+    struct Object: Sendable {
+        var body: [UInt8]
+        var metadata: [String: String]
+    }
+    private struct State {
+        var objects: [String: Object] = [:]
+        var uploads: [String: (key: String, attributes: ObjectAttributes, parts: [Int: [UInt8]])] = [:]
+        var counter = 0
+    }
+    private let state = Mutex(State())
+
+    var place: String { "memory" }
+    var completesMetadata: Bool { false }
+    var objects: [String: Object] { state.withLock { $0.objects } }
+    var openUploads: Int { state.withLock { $0.uploads.count } }
+
+    func prepare() async throws {}
+
+    func put(_ key: String, _ body: [UInt8], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
+        state.withLock { state in
+            if ifAbsent, state.objects[key] != nil { return .exists }
+            state.objects[key] = Object(body: body, metadata: attributes.metadata)
+            return .stored
+        }
+    }
+
+    func beginUpload(_ key: String, _ attributes: ObjectAttributes) async throws -> Upload {
+        state.withLock { state in
+            state.counter += 1
+            state.uploads["u\(state.counter)"] = (key, attributes, [:])
+            return Upload(key: key, id: "u\(state.counter)", attributes: attributes)
+        }
+    }
+
+    func uploadPart(_ upload: Upload, number: Int, offset: Int64, _ bytes: [UInt8]) async throws -> UploadedPart {
+        state.withLock { $0.uploads[upload.id]?.parts[number] = bytes }
+        return UploadedPart(number: number, tag: "t\(number)", checksum: "", size: bytes.count)
+    }
+
+    func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
+        state.withLock { state in
+            guard let open = state.uploads[upload.id] else { return .stored }
+            if ifAbsent, state.objects[upload.key] != nil { return .exists }
+            state.objects[upload.key] = Object(body: parts.flatMap { open.parts[$0.number] ?? [] }, metadata: open.attributes.metadata)
+            state.uploads[upload.id] = nil
+            return .stored
+        }
+    }
+
+    func abort(_ upload: Upload) async { state.withLock { $0.uploads[upload.id] = nil } }
+
+    func head(_ key: String) async throws -> ObjectInfo? {
+        state.withLock { $0.objects[key].map { ObjectInfo(size: Int64($0.body.count), metadata: $0.metadata) } }
+    }
+
+    func list(_ prefix: String, limit: Int) async throws -> [String] {
+        state.withLock { Array($0.objects.keys.filter { $0.hasPrefix(prefix) }.sorted().prefix(limit)) }
+    }
+
+    func delete(_ key: String) async throws { state.withLock { _ = $0.objects.removeValue(forKey: key) } }
+}
+
+/// Passes calls on, fails some of them before or after they took effect, and dies for good at a chosen call.
+final class FaultyStore: ObjectStore {
+    private struct State {
+        var random: SeededRandom
+        var calls = 0
+        var isDead = false
+    }
+    private let base: any ObjectStore
+    private let state: Mutex<State>
+    private let diesAt: Int
+    private let failureRate: Double
+
+    init(_ base: any ObjectStore, seed: UInt64, diesAt: Int = .max, failureRate: Double = 0) {
+        self.base = base
+        self.diesAt = diesAt
+        self.failureRate = failureRate
+        state = Mutex(State(random: SeededRandom(state: seed)))
+    }
+
+    struct Dead: Error {}
+
+    /// As if the process were gone.
+    func die() { state.withLock { $0.isDead = true } }
+
+    private enum Fate { case fine, failsBefore, failsAfter, diesBefore, diesAfter }
+
+    private func fate() throws -> Fate {
+        try state.withLock { state in
+            if state.isDead { throw Dead() }
+            state.calls += 1
+            if state.calls >= diesAt {
+                state.isDead = true
+                return Bool.random(using: &state.random) ? .diesBefore : .diesAfter
+            }
+            if Double.random(in: 0..<1, using: &state.random) < failureRate {
+                return Bool.random(using: &state.random) ? .failsBefore : .failsAfter
+            }
+            return .fine
+        }
+    }
+
+    private func pass<T>(_ body: () async throws -> T) async throws -> T {
+        let lost = ConnectorError("test.lost", .retry, "The answer was lost")
+        switch try fate() {
+        case .fine: return try await body()
+        case .failsBefore: throw lost
+        case .failsAfter:
+            _ = try await body()
+            throw lost
+        case .diesBefore: throw Dead()
+        case .diesAfter:
+            _ = try await body()
+            throw Dead()
+        }
+    }
+
+    var place: String { base.place }
+    var completesMetadata: Bool { base.completesMetadata }
+    func prepare() async throws { try await base.prepare() }
+    func put(_ key: String, _ body: [UInt8], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
+        try await pass { try await base.put(key, body, attributes, ifAbsent: ifAbsent) }
+    }
+    func beginUpload(_ key: String, _ attributes: ObjectAttributes) async throws -> Upload { try await pass { try await base.beginUpload(key, attributes) } }
+    func uploadPart(_ upload: Upload, number: Int, offset: Int64, _ bytes: [UInt8]) async throws -> UploadedPart {
+        try await pass { try await base.uploadPart(upload, number: number, offset: offset, bytes) }
+    }
+    func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
+        // The store's own retries make a lost answer harmless: that is tested with the S3 store.
+        try await pass { try await base.complete(upload, parts, attributes, ifAbsent: ifAbsent) }
+    }
+    func abort(_ upload: Upload) async { if (try? fate()) != nil { await base.abort(upload) } }
+    func head(_ key: String) async throws -> ObjectInfo? { try await pass { try await base.head(key) } }
+    func list(_ prefix: String, limit: Int) async throws -> [String] { try await pass { try await base.list(prefix, limit: limit) } }
+    func delete(_ key: String) async throws { try await pass { try await base.delete(key) } }
+}
+
+/// SplitMix64 as a plain value.
+struct SeededRandom: RandomNumberGenerator, Sendable {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
