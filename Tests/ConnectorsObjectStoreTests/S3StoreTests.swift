@@ -31,8 +31,9 @@ import TestSupport
                 for (i, key) in keys.enumerated() {
                     group.addTask {
                         let body = Array("\(i) \(key)".utf8)
-                        #expect(try await store.put(key, body, ObjectAttributes(metadata: ["kafka-start": "\(i)"]), ifAbsent: false) == .stored, "\(key)")
-                        #expect(try await store.head(key) == ObjectInfo(size: Int64(body.count), metadata: ["kafka-start": "\(i)"]), "\(key)")
+                        let outcome = try await store.put(key, body, ObjectAttributes(metadata: ["kafka-start": "\(i)"]), ifAbsent: false)
+                        let found = try await store.head(key)
+                        #expect(outcome == .stored && found == ObjectInfo(size: Int64(body.count), metadata: ["kafka-start": "\(i)"]), "\(key)")
                     }
                 }
                 try await group.waitForAll()
