@@ -36,12 +36,16 @@ struct RunCommand {
         let data = config.settings.dataDirectory
         try WorkerFile.makeDirectory(data)
         let embedded = try await EmbeddedLog.open(directory: data)
+        let plugins = PluginRegistry.builtIn()
         let services = TaskServices(
             log: embedded, worker: config, sourceBudget: ByteBudget(capacity: Int(config.settings.sourceBuffer)), scratchDirectory: data + "/scratch",
-            transforms: { _ in { [$0] } },
-            converter: { name, _, _ in throw ConnectorError("converter.unknown", .stop, "There is no converter \(name)") })
+            transforms: { values in
+                let chain = try TransformChain(values, plugins: plugins)
+                return { try chain.apply($0) }
+            },
+            converter: { try Converters.make(.init($0, $1), isKey: $2) })
         let herder = try StandaloneHerder(
-            plugins: .builtIn(), services: services, store: embedded.store, metrics: MetricsRegistry(),
+            plugins: plugins, services: services, store: embedded.store, metrics: MetricsRegistry(),
             info: WorkerInfo(
                 version: config.settings.reportedVersion, commit: Self.commit, clusterID: embedded.clusterID,
                 workerID: config.workerID(host: "127.0.0.1", port: config.listen.port)))

@@ -8,6 +8,8 @@ extension PluginRegistry {
         var registry = PluginRegistry()
         for type in BuiltInConnectors.sinks { type.register(in: &registry) }
         for type in BuiltInConnectors.sources { type.register(in: &registry) }
+        registry.registerTransforms()
+        registry.registerConverters()
         return registry
     }
 }

@@ -1,8 +1,10 @@
 public import ConnectAPI
 import ConnectorsFileStream
+import ConnectorsObjectStore
+import ConnectorsPostgres
 
 /// The connectors in the binary. A new one is added here and nowhere else.
 public enum BuiltInConnectors {
-    public static let sources: [any SourceConnector.Type] = [FileStreamSource.self]
-    public static let sinks: [any SinkConnector.Type] = [FileStreamSink.self]
+    public static let sources: [any SourceConnector.Type] = [PostgresSource.self, FileStreamSource.self]
+    public static let sinks: [any SinkConnector.Type] = [FileStreamSink.self, S3SinkConnector.self]
 }

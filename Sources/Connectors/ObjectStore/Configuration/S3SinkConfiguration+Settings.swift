@@ -48,7 +48,10 @@ extension S3SinkConfiguration {
                 guard path.hasPrefix("/"), !path.hasPrefix("//") else {
                     throw ConnectorError("config.invalid", .stop, "A local directory is named by its absolute path", hint: "Write it as file:///data/lake or /data/lake")
                 }
-                return .directory(PercentCoding.decode(path))
+                // A bucket is a directory below, as it is below an endpoint.
+                while path.hasSuffix("/") { path.removeLast() }
+                let root = PercentCoding.decode(path)
+                return .directory(bucket.map { $0.isEmpty ? root : "\(root)/\($0)" } ?? root)
             }
             guard let bucket, !bucket.isEmpty else {
                 throw ConnectorError("config.invalid", .stop, "s3.bucket.name is missing", hint: "Name the bucket, or a local directory as store.url=file:///data/lake")
