@@ -11,7 +11,6 @@ struct Sluice {
         // A reader that leaves (a closed pipe, a dropped connection) is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         let arguments = Array(CommandLine.arguments.dropFirst())
-        if arguments.first == "run" { Signals.block() }
         do {
             switch arguments.first {
             case "run": try await RunCommand(arguments.dropFirst()).run()

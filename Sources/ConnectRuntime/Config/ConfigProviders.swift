@@ -44,6 +44,17 @@ package struct ConfigProviders: Sendable {
         return try config.mapValues { try $0.contains("${") ? resolve($0, &files) : $0 }
     }
 
+    /// References that stay as they are, though their provider is known, by key: mostly a variable that is not set.
+    func unresolved(_ config: [String: String]) -> [Diagnostic] {
+        guard let resolved = try? resolve(config) else { return [] }
+        return resolved.sorted { $0.key < $1.key }.flatMap { key, text in
+            text.indices.compactMap { start in
+                guard text[start] == "$", let (reference, end) = Self.reference(in: text[start...]), providers[reference.provider] != nil else { return nil }
+                return Diagnostic(key, "\(text[start..<end]) refers to nothing and stays as it is")
+            }
+        }
+    }
+
     private func resolve(_ text: String, _ files: inout [String: [String: String]]) throws -> String {
         var out = "", rest = text[...]
         while let start = rest.firstIndex(of: "$") {

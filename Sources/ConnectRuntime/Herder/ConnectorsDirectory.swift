@@ -92,7 +92,8 @@ package actor ConnectorsDirectory {
 
     /// One line for every finding, with the place of its key.
     private func explain(_ file: ConnectorFile, _ error: HerderError) async {
-        let findings = ((try? await herder.validated(file.config, plugin: nil, reachingOut: false))?.entries ?? []).flatMap { entry in
+        let config = file.config.filter { $0.key != "name" } + [ConfigEntry("name", file.name)]
+        let findings = ((try? await herder.validated(config, plugin: nil, reachingOut: false))?.entries ?? []).flatMap { entry in
             entry.errors.map { "\(file.place(of: entry.name)): \(entry.name): \($0)" }
         }
         for finding in findings.isEmpty ? ["\(file.path): \(error.message)"] : findings { log.error("\(finding); what was configured before stays") }

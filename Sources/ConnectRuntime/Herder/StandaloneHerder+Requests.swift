@@ -103,6 +103,9 @@ extension StandaloneHerder {
         } else {
             config.append(ConfigEntry("name", name))
         }
+        for dangling in providers.unresolved(Dictionary(config.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })) {
+            report.warn("Connector \(name): \(dangling.key): \(dangling.message)")
+        }
         let infos = try await validated(config, plugin: nil, reachingOut: reachingOut)
         if let message = infos.badRequestMessage { throw HerderError(400, message) }
         for notice in infos.notices { report.warn("Connector \(name): \(notice.key): \(notice.message)") }
