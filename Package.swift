@@ -54,6 +54,9 @@ let package = Package(
         .executableTarget(
             name: "sluice", dependencies: ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON", "CCurl"], swiftSettings: strict),
 
+        .executableTarget(
+            name: "parquet-benchmark", dependencies: ["ConnectAPI", "Parquet"], path: "Benchmarks/ParquetBenchmark", swiftSettings: strict),
+
         // What tests share: real servers on free ports, Python oracles, printed seeds. May use Foundation.
         .target(name: "TestSupport", dependencies: ["ConnectAPI"], path: "Tests/Support", swiftSettings: strict),
         tests("ConnectAPITests", ["ConnectAPI"]),
