@@ -40,7 +40,7 @@ let package = Package(
         .systemLibrary(name: "CXattr", path: "Sources/CXattr"),
 
         .target(name: "ConnectAPI", swiftSettings: strict),
-        .target(name: "JavaRegex", dependencies: ["CPCRE2"], swiftSettings: strict),
+        .target(name: "JavaRegex", dependencies: ["ConnectAPI", "CPCRE2"], swiftSettings: strict),
         .target(name: "JSON", dependencies: ["ConnectAPI"], swiftSettings: strict),
         .target(name: "Parquet", dependencies: ["ConnectAPI", "CZstd", "CSnappy", "CLZ4", "CZlib"], swiftSettings: strict),
         .target(
