@@ -59,6 +59,10 @@ let package = Package(
 
         // What tests share: real servers on free ports, Python oracles, printed seeds. May use Foundation.
         .target(name: "TestSupport", dependencies: ["ConnectAPI"], path: "Tests/Support", swiftSettings: strict),
+        // A program that tests kill while it appends.
+        .executableTarget(
+            name: "log-crash-probe", dependencies: ["ConnectAPI", "ConnectRuntime", "TestSupport"], path: "Tests/Probes/LogCrashProbe",
+            swiftSettings: strict),
         tests("ConnectAPITests", ["ConnectAPI"]),
         tests("JSONTests", ["ConnectAPI", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ParquetTests", ["ConnectAPI", "Parquet"]),

@@ -122,7 +122,7 @@ import Testing
                         guard let schema = tables.schemas.value(number) else { throw ConnectorError.corrupt("schema") }
                         return schema
                     }
-                    if read.count < 1000 { _ = read.rows }
+                    if ([read.key, read.value].compactMap { $0 } + read.headers.map(\.values)).allSatisfy({ $0.isSmall }) { _ = read.rows }
                 } catch let error as ConnectorError {
                     #expect(error.code == "log.corrupt")
                     refused += 1
@@ -141,6 +141,19 @@ import Testing
             _ = try? OffsetMap(encoded: bytes)
             _ = try? Rendering(encoded: bytes)
             _ = try? BatchCodec.decode(bytes, topic: "t") { [Schema(.int64), Schema(.string), .array(Schema(.bytes))][Int($0 % 3)] }
+        }
+    }
+}
+
+extension Column {
+    /// Damaged lengths can make a list of a constant claim a billion elements, which cost nothing until somebody makes rows of them.
+    fileprivate var isSmall: Bool {
+        guard count < 10_000 else { return false }
+        return switch storage {
+        case .list(_, let values): values.isSmall
+        case .map(_, let keys, let values): keys.isSmall && values.isSmall
+        case .struct(let children): children.allSatisfy(\.isSmall)
+        default: true
         }
     }
 }

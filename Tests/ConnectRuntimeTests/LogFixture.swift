@@ -1,5 +1,6 @@
 import ConnectAPI
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ConnectRuntime
@@ -16,12 +17,6 @@ enum LogImplementation: String, CaseIterable, CustomTestStringConvertible {
         case .embedded: try await withEmbeddedLog { log, _ in try await body(log) }
         }
     }
-}
-
-func withTemporaryDirectory<R>(_ body: (String) async throws -> R) async throws -> R {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-log-\(UUID().uuidString)").path
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    return try await body(directory)
 }
 
 func withEmbeddedLog<R>(_ options: EmbeddedLog.Options = .init(), _ body: (EmbeddedLog, String) async throws -> R) async throws -> R {
@@ -89,4 +84,13 @@ extension ReadableLog {
         for (a, b) in zip(found, found.dropFirst()) { #expect(a.endOffset == b.firstOffset) }
         return found.flatMap(\.batch.numbers)
     }
+}
+
+/// Looks again until it holds; what the log does behind its answers has no event to wait for.
+func holdsInTime(_ condition: () async throws -> Bool) async throws -> Bool {
+    for _ in 0..<1000 {
+        if try await condition() { return true }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    return false
 }

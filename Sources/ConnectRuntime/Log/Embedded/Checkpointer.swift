@@ -65,7 +65,8 @@ final class Checkpointer: Sendable {
             do {
                 if db == nil {
                     db = try Database(path: path, .readWrite)
-                    try db?.execute("PRAGMA wal_autocheckpoint=0")
+                    // A connection that has read nothing does not know of the WAL and would move nothing.
+                    try db?.execute("PRAGMA wal_autocheckpoint=0; SELECT count(*) FROM sqlite_schema")
                 }
                 let (frames, moved) = try db!.checkpoint(SQLITE_CHECKPOINT_PASSIVE)
                 state.withLock { state in
