@@ -128,6 +128,14 @@ final class Recorder: SourceOutput {
     }
 }
 
+final class FlagBox: Sendable {
+    private let flag = Mutex(false)
+    var value: Bool {
+        get { flag.withLock { $0 } }
+        set { flag.withLock { $0 = newValue } }
+    }
+}
+
 struct NoMetrics: MetricSink {
     func set(_ name: String, _ labels: [String: String], _ value: Double) {}
     func add(_ name: String, _ labels: [String: String], _ value: Double) {}
@@ -164,7 +172,8 @@ extension PostgresDatabase {
 
     /// Runs the source on a recorder until `body` returns, then stops it as the runtime does: by cancelling. A task that ends before throws here.
     func runSource(
-        _ extra: [String: String] = [:], into recorder: Recorder, metrics: any MetricSink = NoMetrics(), _ body: @escaping @Sendable () async throws -> Void
+        _ extra: [String: String] = [:], into recorder: Recorder, output: (any SourceOutput)? = nil, metrics: any MetricSink = NoMetrics(),
+        _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
         let configuration = configuration(extra)
         try await withThrowingTaskGroup(of: Bool.self) { group in
@@ -174,7 +183,7 @@ extension PostgresDatabase {
                     connector: "test", task: 0, log: Logger("test.postgres"), metrics: metrics, memoryBudget: 64 << 20, scratchDirectory: "/tmp"
                 ) { _ in }
                 var task = try await source.makeTask(configuration, resumingAt: recorder.position.map { [$0] } ?? [], context)
-                try await task.run(recorder)
+                try await task.run(output ?? recorder)
                 return false
             }
             group.addTask {
@@ -185,6 +194,17 @@ extension PostgresDatabase {
             if !first { throw TimedOut(what: "the body ended: the task returned by itself") }
             group.cancelAll()
             while let _ = await group.nextResult() {}
+        }
+    }
+
+    /// Waits until the connector streams from its slot.
+    func untilSlotIsActive() async throws {
+        try await eventually("the slot is read") {
+            try sql(
+                """
+                select count(*) from pg_replication_slots s join pg_stat_replication r on r.pid = s.active_pid
+                where not s.temporary and s.database = current_database() and r.state in ('catchup', 'streaming')
+                """) == "1"
         }
     }
 

@@ -47,6 +47,11 @@ public struct PostgresDatabase: Sendable {
     public let name: String
     public var port: Int { server.port }
 
+    public init(server: PostgresServer, name: String) {
+        self.server = server
+        self.name = name
+    }
+
     @discardableResult
     public func sql(_ text: String) throws -> String { try server.sql(text, database: name) }
 
