@@ -166,7 +166,9 @@ private struct ListeningSocket {
         var found: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host.isEmpty ? "0.0.0.0" : host, String(port), &hints, &found)
         defer { if found != nil { freeaddrinfo(found) } }
-        guard code == 0, let address = found else {
+        // A name with both kinds of address, such as localhost, means the older one: it is what clients try, and what they did before.
+        let addresses = sequence(first: found) { $0?.pointee.ai_next }.prefix { $0 != nil }.compactMap { $0 }
+        guard code == 0, let address = addresses.first(where: { $0.pointee.ai_family == AF_INET }) ?? addresses.first else {
             throw ConnectorError(
                 "rest.listen", .stop, "The listen address \(host) is not known: \(String(cString: gai_strerror(code)))",
                 hint: "Check --listen or the worker key listeners")
