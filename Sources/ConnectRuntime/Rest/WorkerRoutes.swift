@@ -77,7 +77,7 @@ struct WorkerRoutes: Sendable {
 
     /// The names this product's log lines bear.
     private static let names: Set<String> = [
-        "sluice", "sluice.connectors", "sluice.herder", "sluice.log", "sluice.rest", "sluice.sink", "sluice.source",
+        "sluice", "sluice.config", "sluice.connectors", "sluice.herder", "sluice.log.checkpoint", "sluice.log.housekeeping", "sluice.progress", "sluice.rest", "sluice.sink", "sluice.sink.s3", "sluice.source",
         "io.debezium.connector.postgresql", "org.apache.kafka.connect", "org.apache.kafka.connect.file",
     ]
 }
