@@ -18,7 +18,9 @@ extension Column {
         if parts.count == 1 { return parts[0] }
         let count = parts.reduce(0) { $0 + $1.count }
         if case .constant(let value) = parts[0].storage,
-            parts.allSatisfy({ if case .constant(let v) = $0.storage { v == value } else { false } })
+            parts.allSatisfy({ part in
+                if case .constant(let v) = part.storage { v == value && part.validity == nil && part.unavailable == nil } else { false }
+            })
         {
             return .constant(value, parts[0].schema, count: count)
         }
@@ -32,7 +34,10 @@ extension Column {
     /// The same rows without `constant` storage, at any depth.
     public func materialized() -> Column {
         switch storage {
-        case .constant(let value): return Column(repeating: value, schema, count: count)
+        case .constant(let value):
+            let repeated = Column(repeating: value, schema, count: count)
+            return Column(
+                schema, count: count, repeated.storage, validity: value.isNull ? repeated.validity : validity, unavailable: unavailable)
         case .struct(let children):
             return Column(
                 schema, count: count, .struct(children.map { $0.materialized() }), validity: validity, unavailable: unavailable)

@@ -70,9 +70,15 @@ extension Column {
 
 /// Output schemas by input schema, so that batches of one table share one instance. A handful of entries; asked once a batch.
 final class SchemaCache: Sendable {
-    private let schemas = Mutex<[Schema: Schema]>([:])
+    private struct Input: Hashable {
+        let schema: Schema
+        let topic: String
+    }
+    private let schemas = Mutex<[Input: Schema]>([:])
 
-    func callAsFunction(_ input: Schema, _ make: () throws -> Schema) rethrows -> Schema {
+    /// `topic`: where the output depends on it.
+    func callAsFunction(_ schema: Schema, topic: String = "", _ make: () throws -> Schema) rethrows -> Schema {
+        let input = Input(schema: schema, topic: topic)
         if let known = schemas.withLock({ $0[input] }) { return known }
         let made = try make()
         schemas.withLock {
