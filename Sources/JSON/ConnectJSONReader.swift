@@ -1,4 +1,9 @@
 package import ConnectAPI
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// Reads what JsonConverter writes into columns.
 ///
@@ -65,7 +70,7 @@ package struct ConnectJSONReader: ~Copyable {
     /// The schema of a row, and token and bytes of its payload on the tape; nil for `null`.
     private mutating func envelope(_ bytes: UnsafeRawBufferPointer) throws -> (Schema, token: Int, UnsafeRawBufferPointer)? {
         if let knownSchema, bytes.count > knownPrefix.count, bytes[bytes.count - 1] == UInt8(ascii: "}"),
-            knownPrefix.withUnsafeBytes({ $0.elementsEqual(bytes[..<$0.count]) })
+            knownPrefix.withUnsafeBytes({ Self.begins(bytes, with: $0) })
         {
             let payload = UnsafeRawBufferPointer(rebasing: bytes[knownPrefix.count..<bytes.count - 1])
             // If this is not one value, the row is read in full, for its error.
@@ -95,6 +100,11 @@ package struct ConnectJSONReader: ~Copyable {
             knownSchema = schema
         }
         return (schema, members.payload, bytes)
+    }
+
+    private static func begins(_ bytes: UnsafeRawBufferPointer, with prefix: UnsafeRawBufferPointer) -> Bool {
+        guard let a = bytes.baseAddress, let b = prefix.baseAddress, bytes.count >= prefix.count else { return false }
+        return memcmp(a, b, prefix.count) == 0
     }
 
     private func envelopeMembers(_ bytes: UnsafeRawBufferPointer) -> (schema: Int, payload: Int)? {
