@@ -212,7 +212,12 @@ final class DecimalBuilder: ColumnBuilder {
     private var small: [Int128] = []
     /// All values, once one did not fit.
     private var large: VarBytes?
-    private lazy var scale = schema.parameter("scale").flatMap { Int($0) } ?? 0
+    private let scale: Int
+
+    override init(_ schema: Schema, _ options: ConnectJSONOptions) {
+        scale = schema.parameter("scale").flatMap { Int($0) } ?? 0
+        super.init(schema, options)
+    }
 
     override func take(_ tape: borrowing JSONTape, _ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws {
         let token = tape.tokens[at], text = bytes[Int(token.start)..<Int(token.end)]
@@ -242,7 +247,13 @@ final class DecimalBuilder: ColumnBuilder {
 
 final class ListBuilder: ColumnBuilder {
     private var offsets: [Int32] = [0]
-    private lazy var element = ColumnBuilder.make(schema.element ?? Schema(.string, optional: true), options)
+    private let element: ColumnBuilder
+
+    override init(_ schema: Schema, _ options: ConnectJSONOptions) {
+        element = ColumnBuilder.make(schema.element ?? Schema(.string, optional: true), options)
+        super.init(schema, options)
+    }
+
     override func take(_ tape: borrowing JSONTape, _ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws {
         let token = tape.tokens[at]
         guard token.kind == .array else { throw mismatch(token.kind) }
@@ -260,8 +271,14 @@ final class ListBuilder: ColumnBuilder {
 
 final class MapBuilder: ColumnBuilder {
     private var offsets: [Int32] = [0]
-    private lazy var keys = ColumnBuilder.make(schema.key ?? Schema(.string), options)
-    private lazy var values = ColumnBuilder.make(schema.element ?? Schema(.string, optional: true), options)
+    private let keys: ColumnBuilder, values: ColumnBuilder
+
+    override init(_ schema: Schema, _ options: ConnectJSONOptions) {
+        keys = ColumnBuilder.make(schema.key ?? Schema(.string), options)
+        values = ColumnBuilder.make(schema.element ?? Schema(.string, optional: true), options)
+        super.init(schema, options)
+    }
+
     override func take(_ tape: borrowing JSONTape, _ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws {
         let token = tape.tokens[at]
         let isObject = schema.key?.type == .string
@@ -293,8 +310,22 @@ final class MapBuilder: ColumnBuilder {
 }
 
 final class StructBuilder: ColumnBuilder {
-    private lazy var members = schema.fields.map { ColumnBuilder.make($0.schema, options) }
-    private lazy var names = schema.fields.map { Array($0.name.utf8) }
+    private let members: [ColumnBuilder]
+    /// The names one after the other; name `i` ends at `nameEnds[i]`.
+    private let names: [UInt8]
+    private let nameEnds: [Int]
+
+    override init(_ schema: Schema, _ options: ConnectJSONOptions) {
+        members = schema.fields.map { ColumnBuilder.make($0.schema, options) }
+        var names: [UInt8] = [], ends: [Int] = []
+        for field in schema.fields {
+            names += Array(field.name.utf8)
+            ends.append(names.count)
+        }
+        self.names = names
+        nameEnds = ends
+        super.init(schema, options)
+    }
 
     override func take(_ tape: borrowing JSONTape, _ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws {
         let token = tape.tokens[at]
@@ -314,7 +345,8 @@ final class StructBuilder: ColumnBuilder {
                 at = Int(tape.tokens[at].next)
             }
         }
-        for (i, member) in members.enumerated() where member.count == before {
+        for i in members.indices where members[i].count == before {
+            let member = members[i]
             do { try member.appendNull() } catch let error as ConnectorError { throw located(error, i) }
         }
     }
@@ -330,9 +362,9 @@ final class StructBuilder: ColumnBuilder {
     }
 
     private func index(of token: JSONTape.Token, _ bytes: UnsafeRawBufferPointer, _ expected: Int) -> Int? {
-        if token.kind == .string, expected < names.count {
-            let name = names[expected]
-            if name.count == Int(token.end - token.start), name.elementsEqual(bytes[Int(token.start)..<Int(token.end)]) { return expected }
+        if token.kind == .string, expected < nameEnds.count {
+            let start = expected == 0 ? 0 : nameEnds[expected - 1], count = nameEnds[expected] - start
+            if count == Int(token.end - token.start), (0..<count).allSatisfy({ names[start + $0] == bytes[Int(token.start) + $0] }) { return expected }
         }
         return schema.index(of: JSONText.string(token, bytes))
     }
