@@ -35,7 +35,9 @@ import Parquet
         options.compressionLevel = value("--level").flatMap { Int($0) } ?? 3
         let (seconds, bytes) = try measure(batches, options, runs: 7)
         if let path = value("--file") { try save(batches, options, path) }
-        print("zstd \(options.compressionLevel!), dictionary on, \(rows) rows in batches of \(batchRows), \(bytes) bytes, rows/s:", Int(Double(rows) / seconds))
+        print(
+            "zstd \(options.compressionLevel!), dictionary on, \(rows) rows in batches of \(batchRows), \(bytes) bytes, rows/s:",
+            Int(Double(rows) / seconds))
     }
 
     static func write(_ batches: [Column], _ options: ParquetOptions, _ sink: ([UInt8]) -> Void) throws {

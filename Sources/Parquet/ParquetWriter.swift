@@ -68,7 +68,8 @@ package final class ParquetWriter {
         }
         if let validity = column.validRows, let row = (!validity).setPositions.first {
             throw Unwritable(
-                row: row, path: ["value"], code: "null_row", reason: "the record has no value (a tombstone), and a row of a file cannot be null",
+                row: row, path: ["value"], code: "null_row",
+                reason: "the record has no value (a tombstone), and a row of a file cannot be null",
                 hint: "Set behavior.on.null.values=ignore to skip such records"
             ).error
         }

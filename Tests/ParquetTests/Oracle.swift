@@ -34,7 +34,8 @@ struct Oracle {
             default: options.codec.rawValue
             }
         var entry: [String: Any] = [
-            "options": ["checksums": options.checksums, "statistics": options.statistics, "codec": codec, "duckdb": duckdb] as [String: Any],
+            "options": ["checksums": options.checksums, "statistics": options.statistics, "codec": codec, "duckdb": duckdb]
+                as [String: Any],
             "queries": queries, "metadata": Dictionary(metadata.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }),
         ]
         if let rows { entry["rows"] = rows }
@@ -52,7 +53,9 @@ struct Oracle {
 
     func verify(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let complaints = try complaints()
-        #expect(complaints.isEmpty, "\(complaints.count) complaints:\n\(complaints.prefix(8).joined(separator: "\n"))", sourceLocation: sourceLocation)
+        #expect(
+            complaints.isEmpty, "\(complaints.count) complaints:\n\(complaints.prefix(8).joined(separator: "\n"))",
+            sourceLocation: sourceLocation)
     }
 }
 
@@ -84,7 +87,8 @@ struct Expectation {
         case (.integer(let i), _, LogicalName.time?), (.integer(let i), _, LogicalName.connectTime?): return "T:\(i * 1000)"
         case (.integer(let i), _, LogicalName.microTime?): return "T:\(i)"
         case (.integer(let i), _, LogicalName.nanoTime?): return "T:\(Int((Double(i) / 1000).rounded(.down)))"
-        case (.integer(let i), _, LogicalName.timestamp?), (.integer(let i), _, LogicalName.connectTimestamp?): return "t:\(Int128(i) * 1_000_000)"
+        case (.integer(let i), _, LogicalName.timestamp?), (.integer(let i), _, LogicalName.connectTimestamp?):
+            return "t:\(Int128(i) * 1_000_000)"
         case (.integer(let i), _, LogicalName.microTimestamp?): return "t:\(Int128(i) * 1000)"
         case (.integer(let i), _, LogicalName.nanoTimestamp?):
             let kept = options.timestampEncoding == .nanos ? i : i - ((i % 1000) + 1000) % 1000

@@ -67,12 +67,15 @@ struct RandomColumns {
         case (.int32, _): return .integer(int(Int64(Int32.min)...Int64(Int32.max)) % min(distinct, Int64(Int32.max)))
         case (.int64, LogicalName.microTime?): return .integer(int(0...86_399_999_999))
         case (.int64, LogicalName.nanoTime?): return .integer(int(0...86_399_999_999_999))
-        case (.int64, LogicalName.timestamp?), (.int64, LogicalName.connectTimestamp?): return .integer(int(-62_000_000_000_000...250_000_000_000_000))
+        case (.int64, LogicalName.timestamp?), (.int64, LogicalName.connectTimestamp?):
+            return .integer(int(-62_000_000_000_000...250_000_000_000_000))
         case (.int64, LogicalName.microTimestamp?): return .integer(int(-62_000_000_000_000_000...250_000_000_000_000_000))
         case (.int64, LogicalName.nanoTimestamp?): return .integer(int(-9_000_000_000_000_000_000...9_000_000_000_000_000_000))
         case (.int64, _): return .integer(int(.min...(.max)) % distinct)
-        case (.float32, _): return .float(chance(5) ? .nan : chance(5) ? -0.0 : chance(5) ? .infinity : Float(bitPattern: UInt32(int(0...0x7F00_0000))))
-        case (.float64, _): return .double(chance(5) ? .nan : chance(5) ? 0.0 : chance(5) ? -.infinity : Double(int(-1 << 53...1 << 53)) / 7)
+        case (.float32, _):
+            return .float(chance(5) ? .nan : chance(5) ? -0.0 : chance(5) ? .infinity : Float(bitPattern: UInt32(int(0...0x7F00_0000))))
+        case (.float64, _):
+            return .double(chance(5) ? .nan : chance(5) ? 0.0 : chance(5) ? -.infinity : Double(int(-1 << 53...1 << 53)) / 7)
         case (.string, LogicalName.uuid?): return .string(UUIDText.string((0..<16).map { _ in UInt8(int(0...255)) }))
         case (.string, LogicalName.zonedTimestamp?):
             let digits = Int(int(0...6))
@@ -120,7 +123,8 @@ func inSourceStorage(_ column: Column) -> Column {
             .uuid(
                 (0..<column.count).flatMap { row -> [UInt8] in
                     let digits = v[row].compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
-                    return column.isNull(row) ? [UInt8](repeating: 9, count: 16) : (0..<16).map { UInt8(digits[$0 * 2] << 4 | digits[$0 * 2 + 1]) }
+                    return column.isNull(row)
+                        ? [UInt8](repeating: 9, count: 16) : (0..<16).map { UInt8(digits[$0 * 2] << 4 | digits[$0 * 2 + 1]) }
                 }))
     case (.struct(let children), _): return again(.struct(children.map(inSourceStorage)))
     case (.list(let offsets, let values), _): return again(.list(offsets: offsets, inSourceStorage(values)))

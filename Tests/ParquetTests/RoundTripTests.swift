@@ -21,7 +21,10 @@ import Testing
                 let values = Column(
                     Self.allTypes,
                     (0..<200).map { row in
-                        .struct(Self.allTypes.fields.map { isNull(row) ? .null : random.value($0.schema, nulls: 0, distinct: row % 3 == 0 ? 5 : .max) })
+                        .struct(
+                            Self.allTypes.fields.map {
+                                isNull(row) ? .null : random.value($0.schema, nulls: 0, distinct: row % 3 == 0 ? 5 : .max)
+                            })
                     })
                 for dictionary in [true, false] {
                     for pageRows in [7, 64, 20_000] {
@@ -113,7 +116,10 @@ import Testing
             let schema = Schema.struct(
                 ["few", "many", "manyTexts", "list"].enumerated().map { i, name in
                     Schema.Field(
-                        name, i == 3 ? Schema.array(Schema(.int32, optional: true), optional: true) : Schema(i == 2 ? .string : .int64, optional: true))
+                        name,
+                        i == 3
+                            ? Schema.array(Schema(.int32, optional: true), optional: true)
+                            : Schema(i == 2 ? .string : .int64, optional: true))
                 })
             let column = Column(
                 schema,

@@ -143,7 +143,9 @@ extension Bounds {
     func truncated(to limit: Int, text: Bool) -> (bounds: Bounds, minIsExact: Bool, maxIsExact: Bool) {
         var out = self
         if min.count > limit { out.min = Array(min.prefix(Self.cut(min, limit, text: text))) }
-        if max.count > limit, let shorter = Self.increment(Array(max.prefix(Self.cut(max, limit, text: text))), text: text) { out.max = shorter }
+        if max.count > limit, let shorter = Self.increment(Array(max.prefix(Self.cut(max, limit, text: text))), text: text) {
+            out.max = shorter
+        }
         return (out, out.min.count == min.count, out.max == max)
     }
 

@@ -98,7 +98,9 @@ final class ColumnChunkWriter {
             }
 
             if leaf.maxDefinition > 0 { definition.append(block.definition, cursor.slot..<cursor.slot + slots) }
-            if leaf.maxRepetition > 0 { repetition.append(block.repetition.map(Levels.each) ?? .uniform(0), cursor.slot..<cursor.slot + slots) }
+            if leaf.maxRepetition > 0 {
+                repetition.append(block.repetition.map(Levels.each) ?? .uniform(0), cursor.slot..<cursor.slot + slots)
+            }
             openRows += rows
             openValues += values
             cursor.slot += slots
@@ -214,7 +216,8 @@ final class ColumnChunkWriter {
 
     /// Returns the bytes before compression, header included.
     private static func store(
-        _ page: UnsafeRawBufferPointer, _ kind: PageHeader.Kind, plainPrefix: Int, _ options: ParquetOptions, _ compressor: inout Compressor,
+        _ page: UnsafeRawBufferPointer, _ kind: PageHeader.Kind, plainPrefix: Int, _ options: ParquetOptions,
+        _ compressor: inout Compressor,
         _ compressed: inout ByteBuffer, into pages: inout ByteBuffer
     ) throws(ConnectorError) -> Int {
         guard page.count <= Int(Int32.max) else {

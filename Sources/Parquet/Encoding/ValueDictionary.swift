@@ -117,7 +117,9 @@ struct BytesDictionary: ~Copyable {
 
     @inline(__always) subscript(index: UInt32) -> UnsafeRawBufferPointer {
         let start = starts.base.load(fromByteOffset: Int(index) &* 8, as: Int.self)
-        let next = Int(index) &+ 1 < count ? starts.base.load(fromByteOffset: Int(index) &* 8 &+ 8, as: Int.self) &- (prefixed ? 4 : 0) : entries.count
+        let next =
+            Int(index) &+ 1 < count
+            ? starts.base.load(fromByteOffset: Int(index) &* 8 &+ 8, as: Int.self) &- (prefixed ? 4 : 0) : entries.count
         return UnsafeRawBufferPointer(start: entries.base + start, count: next &- start)
     }
 
@@ -134,7 +136,8 @@ struct BytesDictionary: ~Copyable {
         if rest >= 4 {
             tail = UInt64(at.loadUnaligned(as: UInt32.self)) | UInt64((at + rest - 4).loadUnaligned(as: UInt32.self)) &<< 32
         } else if rest > 0 {
-            tail = UInt64(at.load(as: UInt8.self)) | UInt64((at + rest / 2).load(as: UInt8.self)) &<< 8
+            tail =
+                UInt64(at.load(as: UInt8.self)) | UInt64((at + rest / 2).load(as: UInt8.self)) &<< 8
                 | UInt64((at + rest - 1).load(as: UInt8.self)) &<< 16
         }
         h = (h ^ tail) &* 0xC4CE_B9FE_1A85_EC53

@@ -57,7 +57,9 @@ struct LeafConversion {
 
     /// Int64.max and Int64.min, which a NanoTimestamp uses for infinity, become what a MicroTimestamp uses for it.
     private func divide(_ values: [Int64], by divisor: Int64) -> [Int64] {
-        values.map { $0 == .max ? 9_223_372_036_825_200_000 : $0 == .min ? -9_223_372_036_832_400_000 : $0.flooredDivision(by: divisor).quotient }
+        values.map {
+            $0 == .max ? 9_223_372_036_825_200_000 : $0 == .min ? -9_223_372_036_832_400_000 : $0.flooredDivision(by: divisor).quotient
+        }
     }
 
     private func timestampText(_ values: [Int64], unitsPerSecond: Int64, utc: Bool) -> VarBytes {
@@ -95,7 +97,8 @@ struct LeafConversion {
         }
         if let bad {
             throw Unwritable(
-                row: bad, code: "bad_timestamp", reason: "the text is not an ISO-8601 timestamp with a zone that fits 64 bits of microseconds",
+                row: bad, code: "bad_timestamp",
+                reason: "the text is not an ISO-8601 timestamp with a zone that fits 64 bits of microseconds",
                 hint: "Set parquet.parse.zoned=false to write such fields as text")
         }
         return ZonedTimestamps.forReaders(out)

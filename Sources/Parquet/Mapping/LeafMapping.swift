@@ -21,7 +21,9 @@ struct LeafMapping {
         case .struct:
             switch schema.name {
             case LogicalName.variableScaleDecimal where schema.index(of: "scale") != nil && schema.index(of: "value") != nil:
-                if options.variableScaleDecimal == .double { self.init(.double, .none, .variableScaleDouble) } else {
+                if options.variableScaleDecimal == .double {
+                    self.init(.double, .none, .variableScaleDouble)
+                } else {
                     self.init(.byteArray, .string, .variableScaleText)
                 }
             default: return nil
@@ -52,15 +54,21 @@ struct LeafMapping {
         case LogicalName.microTime: self.init(.int64, .time(.micros))
         case LogicalName.nanoTime: self.init(.int64, .time(.micros), .divided(by: 1000))
         case LogicalName.connectTimestamp:
-            if text { self.init(.byteArray, .string, .timestampText(unitsPerSecond: 1000, utc: true)) } else {
+            if text {
+                self.init(.byteArray, .string, .timestampText(unitsPerSecond: 1000, utc: true))
+            } else {
                 self.init(.int64, .timestamp(.micros, utc: true), .multiplied(by: 1000))
             }
         case LogicalName.timestamp:
-            if text { self.init(.byteArray, .string, .timestampText(unitsPerSecond: 1000, utc: asUTC)) } else {
+            if text {
+                self.init(.byteArray, .string, .timestampText(unitsPerSecond: 1000, utc: asUTC))
+            } else {
                 self.init(.int64, .timestamp(.micros, utc: asUTC), .multiplied(by: 1000))
             }
         case LogicalName.microTimestamp:
-            if text { self.init(.byteArray, .string, .timestampText(unitsPerSecond: 1_000_000, utc: asUTC)) } else {
+            if text {
+                self.init(.byteArray, .string, .timestampText(unitsPerSecond: 1_000_000, utc: asUTC))
+            } else {
                 self.init(.int64, .timestamp(.micros, utc: asUTC))
             }
         case LogicalName.nanoTimestamp:

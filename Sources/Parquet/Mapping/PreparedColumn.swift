@@ -150,7 +150,11 @@ struct ColumnPreparation {
         var out = VarBytes()
         out.offsets.reserveCapacity(column.count + 1)
         for row in 0..<column.count {
-            if unavailable[row] { out.append(text.utf8) } else if validity.map({ $0[row] }) ?? true { out.append(bytes[row]) } else {
+            if unavailable[row] {
+                out.append(text.utf8)
+            } else if validity.map({ $0[row] }) ?? true {
+                out.append(bytes[row])
+            } else {
                 out.appendEmpty()
             }
         }

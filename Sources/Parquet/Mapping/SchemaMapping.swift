@@ -45,7 +45,8 @@ struct SchemaMapping: Sendable {
         self.options = options
         guard schema.type == .struct else {
             throw ConnectorError(
-                "parquet.not_a_struct", .stop, "Parquet files are made of structs, and this topic's values are \(schema.type.rawValue.uppercased())",
+                "parquet.not_a_struct", .stop,
+                "Parquet files are made of structs, and this topic's values are \(schema.type.rawValue.uppercased())",
                 hint: "Wrap the value with the HoistField transform, or choose another format")
         }
         elements.append(SchemaElement(name: "schema", childCount: schema.fields.count))
@@ -136,7 +137,8 @@ struct SchemaMapping: Sendable {
 
     private func requireElement(_ schema: Schema?, _ at: Position) throws(ConnectorError) -> Schema {
         guard let schema else {
-            throw ConnectorError("parquet.incomplete_schema", .stop, "The schema of \(at.path.joined(separator: ".")) does not say what its elements are")
+            throw ConnectorError(
+                "parquet.incomplete_schema", .stop, "The schema of \(at.path.joined(separator: ".")) does not say what its elements are")
         }
         return schema
     }
