@@ -56,6 +56,8 @@ let package = Package(
 
         .executableTarget(
             name: "parquet-benchmark", dependencies: ["ConnectAPI", "Parquet"], path: "Benchmarks/ParquetBenchmark", swiftSettings: strict),
+        .executableTarget(
+            name: "log-benchmark", dependencies: ["ConnectAPI", "ConnectRuntime"], path: "Benchmarks/LogBenchmark", swiftSettings: strict),
 
         // What tests share: real servers on free ports, Python oracles, printed seeds. May use Foundation.
         .target(name: "TestSupport", dependencies: ["ConnectAPI"], path: "Tests/Support", swiftSettings: strict),

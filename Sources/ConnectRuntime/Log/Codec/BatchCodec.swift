@@ -1,4 +1,4 @@
-import ConnectAPI
+package import ConnectAPI
 
 /// A `RecordBatch` as bytes and back: columns as they lie in memory, integers narrowed, schemas by number.
 ///
@@ -21,7 +21,7 @@ package enum BatchCodec {
     }
 
     /// The body of a batch. `number` gives each schema's number in the schema table.
-    static func encode(_ batch: RecordBatch, number: (Schema) throws -> UInt32) throws -> [UInt8] {
+    package static func encode(_ batch: RecordBatch, number: (Schema) throws -> UInt32) throws -> [UInt8] {
         var out = ByteWriter(capacity: batch.byteCount / 2 + 256)
         out.count(batch.count)
         out.u8((batch.key == nil ? 0 : Part.key) | (batch.value == nil ? 0 : Part.value) | (batch.tombstones == nil ? 0 : Part.tombstones))
@@ -44,7 +44,7 @@ package enum BatchCodec {
     }
 
     /// Throws `log.corrupt`. `schema` gives the schema of a number.
-    static func decode(_ body: [UInt8], topic: String, schema: (UInt32) throws -> Schema) throws -> RecordBatch {
+    package static func decode(_ body: [UInt8], topic: String, schema: (UInt32) throws -> Schema) throws -> RecordBatch {
         try ByteReader.reading(body) { reader in
             let count = try reader.count(), parts = try reader.u8()
             guard parts & ~(Part.key | Part.value | Part.tombstones) == 0 else { throw ConnectorError.corrupt("batch parts \(parts)") }
