@@ -47,7 +47,7 @@ let package = Package(
             name: "ConnectRuntime",
             dependencies: ["ConnectAPI", "JSON", "JavaRegex", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
             swiftSettings: strict),
-        connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq"]),
+        connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
         connector("ConnectorsObjectStore", "ObjectStore", ["JavaRegex", "JSON", "Parquet", "CCurl", "COpenSSL", "CXattr", "CZlib"]),
         connector("ConnectorsFileStream", "FileStream", ["JSON"]),
         connector("Connectors", "Registry", ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream"]),
