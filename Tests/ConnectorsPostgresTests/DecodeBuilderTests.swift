@@ -161,4 +161,42 @@ import Testing
         let marks = batch.value!.child("source")!.child("snapshot")!
         #expect((0..<3).map { marks[$0].stringValue } == ["true", "true", "last"])
     }
+
+    @Test(arguments: [
+        (ColumnMask.truncate(2), Value.string("hé"), Value.null), (.asterisks(3), "***", "***"), (.asterisks(0), "", ""),
+        (.hash(algorithm: "SHA-256", salt: "s", version: 2), .null, .null),
+    ])
+    func masksHideCharacterColumnsInKeysAndValues(_ mask: ColumnMask, _ shown: Value, _ null: Value) throws {
+        let columns = [Fixtures.column("id", 20, notNull: true), Fixtures.column("a", 25, modifier: 44)]
+        let schema = try Fixtures.transactions(key: [1], columns: columns, mask: { _ in mask })
+        let batch = try Fixtures.batches(schema, [Fixtures.insert([.text("7"), .text("héllo")]), Fixtures.insert([.text("8"), .null])])[0]
+        let expected: Value =
+            if case .hash = mask { .string(String(decoding: Digest.hexadecimal("SHA-256", Array("shéllo".utf8)).prefix(40), as: UTF8.self)) } else { shown }
+        #expect(batch.key![0] == .struct([expected]))
+        #expect(batch.value!.child("after")![0] == .struct([7, expected]))
+        #expect(batch.value!.child("after")![1] == .struct([8, null]))
+        #expect(schema.row.fields[0].schema.parameters.isEmpty && schema.row.fields[1].schema.parameters.count == 1)
+    }
+
+    @Test func digestsAreJavas() {
+        func digest(_ algorithm: String, _ text: String) -> String { String(decoding: Digest.hexadecimal(algorithm, Array(text.utf8)), as: UTF8.self) }
+        #expect(digest("SHA-256", "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        #expect(digest("MD5", "abc") == "900150983cd24fb0d6963f7d28e17f72")
+        #expect(digest("SHA-1", "abc") == "a9993e364706816aba3e25717850c26c9cd0d89d")
+        #expect(!Digest.isKnown("SHA-257") && Digest.isKnown("sha-512") && Digest.isKnown("SHA3-256"))
+    }
+
+    @Test func maskKeysAreReadAndWrongOnesRefused() throws {
+        let rules = try ColumnMaskRules(
+            PostgresConfiguration.parse([
+                "column.truncate.to.5.chars": "public.t.a", "column.mask.with.4.chars": "public.t.a,public.t.b",
+                "column.mask.hash.v2.SHA-256.with.salt.x.y": "public.t.c", "column.mask.hash.MD5.with.salt.z": "public.t.d",
+            ]).configuration)
+        func mask(_ column: String) -> ColumnMask? { rules.mask(column, schema: "public", table: "t") }
+        #expect(mask("a") == .truncate(5) && mask("b") == .asterisks(4) && mask("e") == nil)
+        #expect(mask("c") == .hash(algorithm: "SHA-256", salt: "x.y", version: 2) && mask("d") == .hash(algorithm: "MD5", salt: "z", version: 1))
+        for key in ["column.truncate.to.x.chars", "column.truncate.to.0.chars", "column.mask.with.4", "column.mask.hash.SHA-999.with.salt.s"] {
+            #expect(throws: ConnectorError.self) { try ColumnMaskRules(PostgresConfiguration.parse([key: "a.b.c"]).configuration) }
+        }
+    }
 }

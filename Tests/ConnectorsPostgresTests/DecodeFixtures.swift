@@ -55,14 +55,14 @@ enum Fixtures {
     /// `t(id bigint primary key, a text not null default 'd', b text)`.
     static func transactions(
         key: [Int] = [0], conversion: ValueConversion = ValueConversion(), columns: [ColumnDefinition]? = nil,
-        includes: (ColumnDefinition) -> Bool = { _ in true }, keyColumnNames: [String]? = nil
+        includes: (ColumnDefinition) -> Bool = { _ in true }, keyColumnNames: [String]? = nil, mask: (ColumnDefinition) -> ColumnMask? = { _ in nil }
     ) throws -> TableSchema {
         let all = columns ?? [column("id", 20, notNull: true), column("a", 25, notNull: true, default: "'d'::text"), column("b", 25)]
         let table = TableDefinition(
             oid: 16_400, schema: "public", name: "t", columns: all, keyColumns: key, replicaIdentity: "d", kind: "r")
         return try TableSchema(
             table, types: types, topic: "x.public.t", conversion: conversion, source: SourceIdentity(name: "x", database: "db"),
-            includes: includes, keyColumnNames: keyColumnNames)
+            includes: includes, keyColumnNames: keyColumnNames, mask: mask)
     }
 
     /// Appends messages and returns the one batch, or the batches of a truncated table.

@@ -102,6 +102,56 @@ import Testing
         }
     }
 
+    /// A transaction too large for the server's memory comes in pieces (protocol version 2) before its end is known.
+    @Test func streamedTransactionsAreParsedInPieces() async throws {
+        try await withPostgres { postgres in
+            let database = DecodeDatabase(postgres: postgres)
+            try postgres.sql(
+                """
+                create table t(id int primary key, v text); create publication p for table t;
+                select pg_create_logical_replication_slot('s_\(postgres.name)', 'pgoutput');
+                insert into t select i, repeat('x', 100) from generate_series(1, 3000) i;
+                begin; insert into t select i, repeat('y', 100) from generate_series(3001, 6000) i; savepoint a;
+                insert into t select i, repeat('z', 100) from generate_series(6001, 9000) i; rollback to a; insert into t values (9001, 'end'); commit;
+                """)
+            let lines = try postgres.sql(
+                "set logical_decoding_work_mem = '64kB';" + """
+                    select encode(data, 'hex') from pg_logical_slot_peek_binary_changes('s_\(postgres.name)', null, null,
+                        'proto_version', '2', 'publication_names', 'p', 'streaming', 'on')
+                    """)
+            let schema = try TableSchema(
+                database.tables("public")[0], types: try database.types(), topic: "x", conversion: ValueConversion(),
+                source: SourceIdentity(name: "x", database: "y"))
+            // Rows by subtransaction, held until the top transaction commits.
+            var builders: [UInt32: ChangeBatchBuilder] = [:], current: UInt32?, committed = Set<UInt32>(), aborted = Set<UInt32>()
+            for line in lines.split(separator: "\n") {
+                try DecodeDatabase.unhex(line).withUnsafeBytes { bytes in
+                    switch try PgOutputMessage.parse(bytes, inStream: current != nil) {
+                    case .streamStart(let xid, _): current = xid
+                    case .streamStop: current = nil
+                    case .streamCommit(let xid, let commit):
+                        committed.insert(xid)
+                        #expect(commit.endLSN > commit.commitLSN)
+                    case .streamAbort(_, let subtransaction): aborted.insert(subtransaction)
+                    case .relation(let relation): #expect(relation.name == "t" && relation.columns.map(\.name) == ["id", "v"])
+                    case .change(let change): try builders[change.xid, default: ChangeBatchBuilder(schema)].append(change, in: bytes, ChangeInfo())
+                    default: break
+                    }
+                }
+            }
+            #expect(committed.count == 2 && aborted.count >= 1)
+            var ids: [Int64] = []
+            for xid in builders.keys.sorted() where !aborted.contains(xid) {
+                let batch = builders[xid]!.finish()[0]
+                ids += (0..<batch.count).map { row in
+                    guard case .struct(let key) = batch.key![row] else { return -1 }
+                    return key[0].integerValue!
+                }
+            }
+            #expect(ids == Array(1...6000) + [9001])
+        }
+    }
+
     private static var conversions: [ValueConversion] {
         var out: [ValueConversion] = []
         for time in [ValueConversion.TimePrecision.adaptive, .connect, .isostring, .microseconds, .nanoseconds, .adaptiveTimeMicroseconds] {

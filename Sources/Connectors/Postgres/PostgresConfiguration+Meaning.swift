@@ -38,6 +38,10 @@ extension PostgresConfiguration {
                 }
             }
         }
+        do { _ = try ColumnMaskRules(self) } catch {
+            refuse("column.mask.with.(d+).chars", (error as? ConnectorError)?.message ?? "A regular expression is not valid")
+            return findings
+        }
         do { _ = try CaptureFilter(self) } catch let error as ConnectorError {
             refuse("message.key.columns", error.message)
         } catch {

@@ -11,6 +11,7 @@ struct CaptureFilter: Sendable {
     private let messages: Rule
     private let snapshot: PatternList?
     private let signalTable: String?
+    private let masks: ColumnMaskRules
     private let keys: [(table: PatternList, columns: [String])]
 
     /// Include or exclude, never both.
@@ -34,6 +35,7 @@ struct CaptureFilter: Sendable {
         messages = try Rule(configuration.messagePrefixIncludeList, configuration.messagePrefixExcludeList)
         snapshot = try configuration.snapshotIncludeCollectionList.map(PatternList.init).flatMap { $0.texts.isEmpty ? nil : $0 }
         signalTable = configuration.signalDataCollection
+        masks = try ColumnMaskRules(configuration)
         keys = try Self.keyRules(configuration.messageKeyColumns ?? "")
     }
 
@@ -57,6 +59,9 @@ struct CaptureFilter: Sendable {
     }
 
     func capturesColumn(_ column: String, schema: String, table: String) -> Bool { columns.passes("\(schema).\(table).\(column)") }
+
+    /// What hides or cuts a column; nil: nothing.
+    func mask(_ column: String, schema: String, table: String) -> ColumnMask? { masks.mask(column, schema: schema, table: table) }
 
     func capturesMessage(prefix: String) -> Bool { messages.passes(prefix) }
 

@@ -22,7 +22,8 @@ struct SchemaFactory: Sendable {
         let schema = try TableSchema(
             table, types: types, topic: configuration.topic(configuration.topicPrefix ?? "", table.schema, table.name), conversion: conversion,
             source: source, includes: { filter.capturesColumn($0.name, schema: table.schema, table: table.name) },
-            keyColumnNames: filter.keyColumns(schema: table.schema, table: table.name))
+            keyColumnNames: filter.keyColumns(schema: table.schema, table: table.name),
+            mask: { filter.mask($0.name, schema: table.schema, table: table.name) })
         if warns, !schema.omitted.isEmpty {
             log.warn(
                 "Table \(table.schema).\(table.name): left out columns of types that are not supported: \(schema.omitted.joined(separator: ", ")). "

@@ -45,9 +45,10 @@ extension ColumnDecoder {
             for row in 0..<view.count {
                 let cell = view[row]
                 if cell.length >= 0 {
-                    let mark = entries.mark
-                    if !HstoreText.parse(view.value(cell), into: &entries) {
-                        entries.rewind(to: mark)
+                    var own = ElementCells()
+                    if HstoreText.parse(view.value(cell), into: &own) {
+                        for entry in JavaHashMap.order(own) { entries.append(own, entry * 2..<entry * 2 + 2) }
+                    } else {
                         context.failures += 1
                         marks.markNull(row)
                     }
@@ -131,6 +132,13 @@ struct ElementCells {
     mutating func append(_ value: UnsafeRawBufferPointer, isBinary: Bool = false) {
         cells.append(Cell(at: bytes.count, length: value.count, isBinary: isBinary))
         bytes.append(contentsOf: value)
+    }
+
+    /// Appends some cells of another.
+    mutating func append(_ other: ElementCells, _ range: Range<Int>) {
+        for cell in other.cells[range] {
+            if cell.length < 0 { appendNull() } else { other.bytes.withUnsafeBytes { append(UnsafeRawBufferPointer(rebasing: $0[cell.offset..<cell.offset + Int(cell.length)])) } }
+        }
     }
 
     /// Appends the text between double quotes, with backslashes removed; `at` is after the opening quote and ends after the closing one.
@@ -277,13 +285,15 @@ enum HstoreText {
     /// One compact object; a null member is `null`.
     static func appendJSON(_ entries: ElementCells, to out: inout [UInt8]) {
         out.append(UInt8(ascii: "{"))
-        for i in entries.cells.indices {
-            if i > 0 { out.append(i % 2 == 0 ? UInt8(ascii: ",") : UInt8(ascii: ":")) }
-            let cell = entries.cells[i]
-            if cell.length < 0 {
-                out.append(contentsOf: "null".utf8)
-            } else {
-                appendString(entries.bytes[cell.offset..<cell.offset + Int(cell.length)], to: &out)
+        for (n, entry) in JavaHashMap.order(entries).enumerated() {
+            if n > 0 { out.append(UInt8(ascii: ",")) }
+            for (part, cell) in [entries.cells[entry * 2], entries.cells[entry * 2 + 1]].enumerated() {
+                if part == 1 { out.append(UInt8(ascii: ":")) }
+                if cell.length < 0 {
+                    out.append(contentsOf: "null".utf8)
+                } else {
+                    appendString(entries.bytes[cell.offset..<cell.offset + Int(cell.length)], to: &out)
+                }
             }
         }
         out.append(UInt8(ascii: "}"))
@@ -307,5 +317,24 @@ enum HstoreText {
             }
         }
         out.append(UInt8(ascii: "\""))
+    }
+}
+
+/// The order in which a `java.util.HashMap` gives its strings: Debezium keeps an hstore in one.
+enum JavaHashMap {
+    /// The entries (key and value cells in turns) in the map's order: by bucket, then as they were put in.
+    static func order(_ entries: ElementCells) -> [Int] {
+        let count = entries.cells.count / 2
+        var buckets = 16
+        while count > buckets / 4 * 3 { buckets *= 2 }
+        let keys = (0..<count).map { entry -> Int in
+            let cell = entries.cells[entry * 2]
+            var hash: UInt32 = 0
+            for unit in String(decoding: entries.bytes[cell.offset..<cell.offset + max(0, Int(cell.length))], as: UTF8.self).utf16 {
+                hash = hash &* 31 &+ UInt32(unit)
+            }
+            return Int(hash ^ hash >> 16) & (buckets - 1)
+        }
+        return (0..<count).sorted { (keys[$0], $0) < (keys[$1], $1) }
     }
 }

@@ -58,9 +58,10 @@ struct EnvelopeAssembler {
 
     private func decode(_ i: Int, _ tuples: [Int32], _ context: inout DecodeContext) -> Column {
         let column = schema.columns[i]
-        return store.withColumn(origin == .snapshot ? i : column.position, of: tuples) { view in
+        let decoded = store.withColumn(origin == .snapshot ? i : column.position, of: tuples) { view in
             column.decoder.decode(view, column.schema, filler: column.filler, &context)
         }
+        return column.mask.map { $0.apply(to: decoded, length: column.length) } ?? decoded
     }
 
     /// `__debezium.newkey` on the delete and the tombstone of a moved key, `__debezium.oldkey` on its create.

@@ -28,10 +28,12 @@ final class TableSchema: Sendable {
     ///   - types: every type the columns use, with their elements and base types, by OID.
     ///   - includes: the column filter; key columns stay in the key whatever it says.
     ///   - keyColumnNames: `message.key.columns` for this table; nil: the definition's key.
+    ///   - mask: what hides or cuts a column; only character types are.
     /// - Throws: `postgres.key_column_missing` when a key column is not a column of the table or cannot be read.
     init(
         _ definition: TableDefinition, types: [UInt32: TypeDefinition], topic: String, conversion: ValueConversion, source: SourceIdentity,
-        includes: (ColumnDefinition) -> Bool = { _ in true }, keyColumnNames: [String]? = nil
+        includes: (ColumnDefinition) -> Bool = { _ in true }, keyColumnNames: [String]? = nil,
+        mask: (ColumnDefinition) -> ColumnMask? = { _ in nil }
     ) throws {
         let keyPositions = try keyColumnNames?.map { name in
             guard let i = definition.columns.firstIndex(where: { $0.name == name }) else { throw Self.missingKey(name, definition) }
@@ -46,10 +48,12 @@ final class TableSchema: Sendable {
                 omitted.append("\(column.name) \(types[column.typeOID]?.name ?? "oid \(column.typeOID)")")
                 continue
             }
+            let mask = resolved.isCharacter ? mask(column) : nil, length = column.typeModifier >= 4 ? Int(column.typeModifier) - 4 : nil
             columns.append(
                 TableColumn(
                     name: column.name, field: conversion.fieldNames.fieldName(column.name), position: position, inValue: inValue,
-                    schema: resolved.schema, decoder: resolved.decoder, hasBinaryDecoder: resolved.isBinaryCapable,
+                    schema: mask?.parameter(length: length).map { resolved.schema.adding($0) } ?? resolved.schema, decoder: resolved.decoder,
+                    mask: mask, length: length, hasBinaryDecoder: resolved.isBinaryCapable,
                     // Not `nil`: that could be read as the value null.
                     filler: column.isNotNull ? resolved.schema.defaultValue ?? resolved.zero : Value?.none))
         }
@@ -104,6 +108,9 @@ struct TableColumn: Sendable {
     let inValue: Bool
     let schema: Schema
     let decoder: ColumnDecoder
+    let mask: ColumnMask?
+    /// The `n` of `varchar(n)` and `char(n)`.
+    let length: Int?
     let hasBinaryDecoder: Bool
     /// What stands for a null of a NOT NULL column, as in the old tuple of a delete that has only identity columns: the default, else the
     /// type's zero. nil: the column is nullable.
@@ -132,5 +139,14 @@ extension TableDefinition {
         return TableDefinition(
             oid: relation.oid, schema: relation.schema, name: relation.name, columns: columns, keyColumns: key,
             replicaIdentity: relation.replicaIdentity, kind: catalog?.kind ?? "r")
+    }
+}
+
+extension Schema {
+    /// A copy with one more parameter.
+    fileprivate func adding(_ parameter: Parameter) -> Schema {
+        Schema(
+            type, optional: isOptional, name: name, version: version, doc: doc, parameters: parameters + [parameter], default: defaultValue,
+            fields: fields, element: element, key: key)
     }
 }

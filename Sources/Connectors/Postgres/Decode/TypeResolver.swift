@@ -14,6 +14,8 @@ struct TypeResolver {
         let isBinaryCapable: Bool
         /// What stands for a value nothing is known of: 0, "", false, 1970.
         let zero: Value
+        /// text, varchar, char, name and domains over them: what masks apply to.
+        var isCharacter: Bool { schema.type == .string && schema.name == nil && (decoder == .text || decoder == .name) }
     }
 
     /// nil: the type is not supported and `include.unknown.datatypes` is off.
@@ -155,7 +157,7 @@ struct TypeResolver {
         let decoder = ColumnDecoder.money(conversion.decimal, scale: conversion.moneyFractionDigits)
         switch conversion.decimal {
         case .double: return Resolved(schema: Schema(.float64, optional: optional), decoder: decoder, isBinaryCapable: false, zero: .double(0))
-        case .string: return Resolved(schema: Schema(.string, optional: optional), decoder: decoder, isBinaryCapable: false, zero: "0.00")
+        case .string: return Resolved(schema: Schema(.string, optional: optional), decoder: decoder, isBinaryCapable: false, zero: .string(Self.zeroMoney(conversion.moneyFractionDigits)))
         case .precise:
             let schema = Schema(
                 .bytes, optional: optional, name: LogicalName.decimal, version: 1,
@@ -163,6 +165,8 @@ struct TypeResolver {
             return Resolved(schema: schema, decoder: decoder, isBinaryCapable: false, zero: .bytes([0]))
         }
     }
+
+    private static func zeroMoney(_ digits: Int) -> String { digits == 0 ? "0" : "0." + String(repeating: "0", count: digits) }
 
     private func bits(_ name: String, _ modifier: Int32, _ optional: Bool) -> Resolved {
         if modifier == 1 { return Resolved(schema: Schema(.boolean, optional: optional), decoder: .bit, isBinaryCapable: false, zero: false) }
