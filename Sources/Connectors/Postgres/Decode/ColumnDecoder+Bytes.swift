@@ -4,10 +4,17 @@ import JSON
 /// bytea, bit strings and types without a mapping.
 extension ColumnDecoder {
     func decodeBytes(_ view: CellView, _ schema: Schema, filler: Value?, _ context: inout DecodeContext) -> Column {
+        func placeholder(_ mode: ValueConversion.BinaryMode) -> [UInt8] {
+            var out: [UInt8] = []
+            context.placeholder.withUnsafeBytes { mode.append($0, to: &out) }
+            return out
+        }
         switch self {
-        case .bytea(.bytes): return variable(view, schema, filler: filler, &context, Column.Storage.binary, ByteaText.append)
+        case .bytea(.bytes):
+            return variable(
+                view, schema, filler: filler, unavailable: context.placeholder, &context, Column.Storage.binary, ByteaText.append)
         case .bytea(let mode):
-            return variable(view, schema, filler: filler, &context, Column.Storage.utf8) { bytes, isBinary, out in
+            return variable(view, schema, filler: filler, unavailable: placeholder(mode), &context, Column.Storage.utf8) { bytes, isBinary, out in
                 if isBinary {
                     mode.append(bytes, to: &out)
                     return true
@@ -19,7 +26,7 @@ extension ColumnDecoder {
             }
         case .opaque(let mode, let rewritesNumbers):
             let storage = mode == .bytes ? Column.Storage.binary : Column.Storage.utf8
-            return variable(view, schema, filler: filler, &context, storage) { bytes, _, out in
+            return variable(view, schema, filler: filler, unavailable: placeholder(mode), &context, storage) { bytes, _, out in
                 if rewritesNumbers {
                     GeometryText.javaNumbers(bytes).withUnsafeBytes { mode.append($0, to: &out) }
                 } else {

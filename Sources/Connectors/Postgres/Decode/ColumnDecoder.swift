@@ -49,6 +49,8 @@ enum RowOrigin: Sendable { case snapshot, stream }
 /// The state of decoding one column.
 struct DecodeContext {
     let origin: RowOrigin
+    /// What stands in texts and bytes the server did not send, for readers that do not ask the `unavailable` bitmap.
+    var placeholder: [UInt8] = []
     /// Values that could not be converted and became null or the filler: NaN in a Decimal, a time out of range of its unit.
     var failures = 0
 }
@@ -170,8 +172,8 @@ extension ColumnDecoder {
     /// Values of varying size: `write` appends what it makes of a value and says whether it could.
     @inline(__always)
     func variable(
-        _ view: CellView, _ schema: Schema, filler: Value?, _ context: inout DecodeContext, _ storage: (VarBytes) -> Column.Storage,
-        _ write: (UnsafeRawBufferPointer, Bool, inout [UInt8]) -> Bool
+        _ view: CellView, _ schema: Schema, filler: Value?, unavailable: [UInt8]? = nil, _ context: inout DecodeContext,
+        _ storage: (VarBytes) -> Column.Storage, _ write: (UnsafeRawBufferPointer, Bool, inout [UInt8]) -> Bool
     ) -> Column {
         var marks = RowMarks(count: view.count, isRequired: filler != nil)
         var out = VarBytes()
@@ -187,7 +189,7 @@ extension ColumnDecoder {
                     marks.markNull(row)
                 }
             } else {
-                out.bytes.append(contentsOf: fill)
+                out.bytes.append(contentsOf: cell.isUnavailable ? unavailable ?? fill : fill)
                 marks.mark(row, cell)
             }
             out.offsets.append(Int32(truncatingIfNeeded: out.bytes.count))
@@ -200,7 +202,7 @@ extension ColumnDecoder {
         _ view: CellView, _ schema: Schema, filler: Value?, skippingVersion: Bool = false, _ context: inout DecodeContext
     ) -> Column {
         var marks = RowMarks(count: view.count, isRequired: filler != nil)
-        let fill = filler?.bytes ?? [], skip = skippingVersion ? 1 : 0
+        let fill = filler?.bytes ?? [], placeholder = context.placeholder, skip = skippingVersion ? 1 : 0
         var total = 0
         let offsets = [Int32](unsafeUninitializedCapacity: view.count + 1) { buffer, initialized in
             buffer.initialize(repeating: 0)
@@ -209,7 +211,7 @@ extension ColumnDecoder {
                 if cell.length >= 0 {
                     total &+= max(0, Int(cell.length) &- (cell.isBinary ? skip : 0))
                 } else {
-                    total &+= fill.count
+                    total &+= cell.isUnavailable ? placeholder.count : fill.count
                     marks.mark(row, cell)
                 }
                 buffer[row + 1] = Int32(truncatingIfNeeded: total)
@@ -225,9 +227,12 @@ extension ColumnDecoder {
                     let dropped = cell.isBinary ? min(skip, Int(cell.length)) : 0, n = Int(cell.length) &- dropped
                     at.copyMemory(from: view.bytes + (cell.offset &+ dropped), byteCount: n)
                     at += n
-                } else if !fill.isEmpty {
-                    fill.withUnsafeBytes { at.copyMemory(from: $0.baseAddress!, byteCount: fill.count) }
-                    at += fill.count
+                } else {
+                    (cell.isUnavailable ? placeholder : fill).withUnsafeBytes { bytes in
+                        guard let base = bytes.baseAddress else { return }
+                        at.copyMemory(from: base, byteCount: bytes.count)
+                        at += bytes.count
+                    }
                 }
             }
             initialized = total

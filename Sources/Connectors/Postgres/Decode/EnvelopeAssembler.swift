@@ -10,7 +10,7 @@ struct EnvelopeAssembler {
     var snapshot: Column?
 
     func batch() -> (RecordBatch, failures: Int) {
-        var context = DecodeContext(origin: origin)
+        var context = DecodeContext(origin: origin, placeholder: schema.conversion.placeholderBytes)
         let n = rows.count, number = DebeziumSchemas.optionalInt64
         let afterTuples = rows.all.map(\.after)
         let after = rowColumn(afterTuples, &context)

@@ -42,6 +42,15 @@ struct ValueConversion: Sendable, Hashable {
     var tombstonesOnDelete = true
 
     init() {}
+
+    /// The placeholder's bytes; one that begins with `hex:` and goes on in digits is given as bytes.
+    var placeholderBytes: [UInt8] {
+        let text = Array(unavailablePlaceholder.utf8)
+        guard unavailablePlaceholder.hasPrefix("hex:") else { return text }
+        let digits = text.dropFirst(4).compactMap(Hex.digit)
+        guard digits.count == text.count - 4, digits.count % 2 == 0 else { return text }
+        return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+    }
 }
 
 extension ValueConversion.NameAdjustment {
