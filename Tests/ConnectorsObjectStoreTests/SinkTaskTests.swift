@@ -72,6 +72,18 @@ import TestSupport
         await #expect(throws: ConnectorError.self) { try await written(["payload.path": "nothing"], batch) }
     }
 
+    @Test func rowsTheFormatRefusesAreHandedOverAndTheRestIsWritten() async throws {
+        // A required member that is null in two rows.
+        let schema = Schema.struct([.init("id", Schema(.int64))])
+        let ids = Column(Schema(.int64), count: 6, .int64([0, 1, 2, 3, 4, 5]), validity: Bitmap([true, true, false, true, true, false]))
+        let batch = RecordBatch(
+            topic: "t", count: 6, key: nil, value: Column(schema, count: 6, .struct([ids])), timestamps: .constant(1, RecordBatch.timestampSchema, count: 6))
+        let consumed = ConsumedBatch(batch, from: topic.partition, offsets: .contiguous(from: 0), nextOffset: 6)
+        let tolerated = try await written([:], consumed, tolerate: true)
+        #expect(tolerated.text == "{\"id\":0}\n{\"id\":1}\n{\"id\":3}\n{\"id\":4}\n" && tolerated.rejected == [2, 5])
+        await #expect(throws: ConnectorError.self) { try await written([:], consumed) }
+    }
+
     @Test func aFailingStoreLosesNothingAndHoldsTheOffset() async throws {
         let base = MemoryStore()
         let store = FaultyStore(base, seed: 1, failureRate: 1)

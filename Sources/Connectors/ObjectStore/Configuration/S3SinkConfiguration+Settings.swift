@@ -27,6 +27,12 @@ extension S3SinkConfiguration {
         if !["", "AES256", "aws:kms"].contains(encryption) {
             findings.append(Diagnostic("s3.ssea.name", "Value must be AES256 or aws:kms; keys of the customer's own (SSE-C) are not supported"))
         }
+        for (key, isSet) in [
+            ("store.kafka.keys", storeKeys), ("store.kafka.headers", storeHeaders), ("s3.sse.customer.key", !customerKey.value.isEmpty),
+            ("s3.wan.mode", wanMode), ("s3.schema.partition.affix.type", schemaAffix != "NONE"),
+        ] where isSet {
+            findings.append(Diagnostic(key, "\(key) is not supported; remove it"))
+        }
         if !storageClass.name.hasSuffix("S3Storage") {
             findings.append(Diagnostic("storage.class", "Value must be io.confluent.connect.s3.storage.S3Storage; a local directory is chosen by store.url=file:///path"))
         }

@@ -89,4 +89,31 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     @Field("s3.elastic.buffer.init.capacity", default: "131072", importance: .low, doc: "Accepted for compatibility", group: "S3") var elasticCapacity: Int
     @Field("max.files.scan.limit", default: "100", importance: .low, doc: "Accepted for compatibility: a stored file names its last offset, so nothing is scanned", group: "S3") var scanLimit: Int
     @Field("max.write.duration.ms", default: "9223372036854775807", importance: .low, doc: "Accepted for compatibility: uploads run beside writes", group: "S3") var maxWriteDuration: Int64
+    @Field("avro.codec", importance: .low, doc: "Accepted for compatibility: there is no Avro format", group: "Connector") var avroCodec: String?
+    @Field("enhanced.avro.schema.support", default: "true", importance: .low, doc: "Accepted for compatibility", group: "Connector") var enhancedAvro: Bool
+    @Field("connect.meta.data", default: "true", importance: .low, doc: "Accepted for compatibility", group: "Connector") var connectMetadata: Bool
+    @Field("schemas.cache.config", default: "1000", importance: .low, doc: "Accepted for compatibility", group: "Connector") var schemasCache: Int
+    @Field("allow.optional.map.keys", default: "false", importance: .low, doc: "Accepted for compatibility", group: "Connector") var optionalMapKeys: Bool
+    @Field("tombstone.encoded.partition", default: "tombstone", importance: .low, doc: "Accepted for compatibility: rows without a value go to the directory of their record", group: "S3") var tombstonePartition: String
+    @Field("keys.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "Accepted for compatibility", group: "S3") var keysFormat: ClassName
+    @Field("headers.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "Accepted for compatibility", group: "S3") var headersFormat: ClassName
+    @Field("s3.object.tagging", default: "false", importance: .low, doc: "Accepted for compatibility: start, end and count are in every object's metadata", group: "S3") var tagging: Bool
+    @Field("s3.object.tagging.key.value.pairs", importance: .low, doc: "Accepted for compatibility", group: "S3") var taggingPairs: String?
+    @Field("s3.object.behavior.on.tagging.error", default: "ignore", importance: .low, doc: "Accepted for compatibility", group: "S3") var taggingErrors: String
+
+    // MARK: Refused unless off
+    @Field("store.kafka.keys", default: "false", importance: .low, doc: "Files of keys beside the files of values: not supported", group: "S3") var storeKeys: Bool
+    @Field("store.kafka.headers", default: "false", importance: .low, doc: "Files of headers beside the files of values: not supported", group: "S3") var storeHeaders: Bool
+    @Field("s3.sse.customer.key", default: "", importance: .low, doc: "Encryption with a key of one's own (SSE-C): not supported", group: "S3") var customerKey: Secret
+    @Field("s3.wan.mode", default: "false", importance: .low, doc: "Transfer acceleration: not supported", group: "S3") var wanMode: Bool
+    @Field("s3.schema.partition.affix.type", default: "NONE", importance: .low, doc: "Directories of schema names: not supported", group: "S3", check: .oneOf(["NONE", "PREFIX", "SUFFIX"])) var schemaAffix: String
+
+    /// Keys that were set and change nothing here.
+    var ignoredKeys: [String] {
+        [
+            ("append.late.data", appendLateData), ("avro.codec", avroCodec != nil), ("schema.generator.class", schemaGenerator != nil),
+            ("shutdown.timeout.ms", shutdownTimeout != 3000), ("s3.elastic.buffer.enable", elasticBuffer), ("max.files.scan.limit", scanLimit != 100),
+            ("max.write.duration.ms", maxWriteDuration != .max), ("s3.object.tagging", tagging), ("tombstone.encoded.partition", tombstonePartition != "tombstone"),
+        ].filter(\.1).map(\.0)
+    }
 }

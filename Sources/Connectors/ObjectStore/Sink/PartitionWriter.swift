@@ -69,7 +69,7 @@ final class PartitionWriter {
             }
         }
         if consumed.batch.count > 0 { cut.start(at: consumed.offsets[0]) }
-        try divide(placed, lane, now)
+        try await divide(placed, lane, now)
         if let failure {
             for upload in uploads.values { _ = await upload.upload.outcome }
             throw failure
@@ -81,8 +81,16 @@ final class PartitionWriter {
         }
     }
 
+    /// More directories than this are forgotten once none has an open file.
+    private static let rememberedDirectories = 100_000
+
     private func lane(for topic: String, _ now: Int64) -> Lane {
-        if let lane = lanes[topic] { return lane }
+        if let lane = lanes[topic] {
+            let isIdle = lane.open.isEmpty && lane.uploads.isEmpty && lane.rotation.recordCount == 0
+            // Records an earlier run stored must all have passed: to ask about them again from the middle of a file would find nothing.
+            let isPast = takenUpTo > lane.storedUpTo.values.max() ?? .min
+            guard lane.partitioner.names.count > Self.rememberedDirectories, isIdle, isPast else { return lane }
+        }
         let lane = Lane(.init(partition: partition, topic: topic), context.makePartitioner(), PartitionRotation(context.rotation, now: now))
         lanes[topic] = lane
         return lane
@@ -132,7 +140,7 @@ final class PartitionWriter {
         }
     }
 
-    private func divide(_ placed: PlacedBatch, _ lane: Lane, _ now: Int64) throws {
+    private func divide(_ placed: PlacedBatch, _ lane: Lane, _ now: Int64) async throws {
         var row = 0
         while row < placed.count {
             switch lane.rotation.next(
@@ -142,7 +150,7 @@ final class PartitionWriter {
             {
             case .cut(let reason): try closeAll(lane, reason)
             case .append(let rows, let thenCut):
-                for group in placed.grouped(rows) { try append(group.rows, rows, of: placed, to: group.directory, lane, now) }
+                for group in placed.grouped(rows) { try await append(group.rows, rows, of: placed, to: group.directory, lane, now) }
                 if let thenCut { try closeAll(lane, thenCut) }
                 row = rows.upperBound
             }
@@ -150,7 +158,9 @@ final class PartitionWriter {
     }
 
     /// Gives a directory's rows of a range to its file. Rows that are stored already count for rotation, and are not written again.
-    private func append(_ listed: [Int]?, _ range: Range<Int>, of placed: PlacedBatch, to directory: Int32, _ lane: Lane, _ now: Int64) throws {
+    private func append(
+        _ listed: [Int]?, _ range: Range<Int>, of placed: PlacedBatch, to directory: Int32, _ lane: Lane, _ now: Int64
+    ) async throws {
         let stored = lane.storedUpTo[directory] ?? .min
         let last = placed.batch.offsets[listed?.last ?? range.upperBound - 1]
         guard last > stored else {
@@ -171,16 +181,31 @@ final class PartitionWriter {
         cut.begin(file.number, start: file.start)
         if let nulls = placed.nulls { rows = (rows ?? Array(range)).filter { !nulls[$0] } }
         if let value = placed.value {
-            if let rows {
-                if rows.count == range.count { try file.append(value.slice(range), format: context.format) } else if !rows.isEmpty {
-                    try file.append(value.select(rows), format: context.format)
-                }
-            } else {
-                try file.append(value.slice(range), format: context.format)
+            let contiguous = rows == nil || rows?.count == range.count
+            if contiguous || rows?.isEmpty == false {
+                try await add(contiguous ? value.slice(range) : value.select(rows!), contiguous ? nil : rows, from: range.lowerBound, of: placed, to: &file)
             }
         }
         file.covers(last)
         lane.open[directory] = file
+    }
+
+    /// Adds rows to a file, and hands over those its format refuses. A refusal leaves the file as it was, so the rows go again by halves until
+    /// the bad ones stand alone. The error must not reach the runtime: it would bring the batch again, of which rows were kept.
+    private func add(_ values: Column, _ rows: [Int]?, from first: Int, of placed: PlacedBatch, to file: inout OpenFile) async throws {
+        do {
+            try file.append(values, format: context.format)
+        } catch let error as ConnectorError where error.disposition == .reject {
+            guard values.count > 1 else {
+                let offset = placed.batch.offsets[rows?[0] ?? first]
+                try await context.reject(RejectedRecord(partition: partition, offset: offset, error: error))
+                context.uploads.metrics.rejected()
+                return
+            }
+            let middle = values.count / 2
+            try await add(values.slice(0..<middle), rows.map { Array($0[..<middle]) }, from: first, of: placed, to: &file)
+            try await add(values.slice(middle..<values.count), rows.map { Array($0[middle...]) }, from: first + middle, of: placed, to: &file)
+        }
     }
 
     // MARK: Storing

@@ -46,6 +46,9 @@ public struct S3SinkTask: SinkTask {
             payloadPath: configuration.payloadPath.split(separator: ".").map(String.init), fileMaxBytes: Int(max(0, configuration.fileMaxBytes)),
             fileMaxAge: max(0, configuration.fileMaxAge), maxUncommitted: configuration.maxUncommitted, uploads: uploads, reject: context.reject,
             clock: clock)
+        if !configuration.ignoredKeys.isEmpty {
+            context.log.info("These keys are accepted and change nothing: \(configuration.ignoredKeys.joined(separator: ", "))")
+        }
         if configuration.rotateInterval > 0, !Partitioner(kind).extractsTimes {
             context.log.warn("rotate.interval.ms is ignored: it needs a time partitioner (partitioner.class), which knows the time of a record")
         }
