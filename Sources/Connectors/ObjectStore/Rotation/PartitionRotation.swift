@@ -57,7 +57,8 @@ struct PartitionRotation {
         nextSchedule = now + (next - local)
     }
 
-    /// What to do with the rows from `row` on. `schema` is the batch's value schema; `schemaMatters[row] == false` marks null records.
+    /// What to do with the rows from `row` on. `schema` is the batch's value schema; `nulls` are records
+    /// without a value, which have none.
     mutating func next(
         from row: Int, count: Int, directories: Partitioner.Rows, times: TimestampColumn?, schema: Schema?, nulls: Bitmap?, now: Int64
     ) -> Step {
@@ -78,6 +79,12 @@ struct PartitionRotation {
             while end < limit {
                 if end > row {
                     if timeReason(end, directories, times, now) != nil { break }
+                    // A neighbour of the same directory has the same schema and opens nothing.
+                    if nulls == nil, directories[end] == directories[end - 1] {
+                        recordCount += 1
+                        end += 1
+                        continue
+                    }
                     if nulls?[end] != true, changesSchema(directories[end], schema) { break }
                     if opensTooMany(directories[end]) { break }
                 }

@@ -120,7 +120,7 @@ final class PartitionWriter {
 
     /// Learns what an earlier run stored of the directories that are new in this batch.
     private func probe(_ placed: PlacedBatch, _ lane: Lane) async throws {
-        guard context.uploads.conditional, placed.count > 0 else { return }
+        guard context.uploads.conditional, placed.count > 0, hasUnknownDirectory(placed, lane) else { return }
         var questions: [StoredFiles.Question] = []
         for (directory, rows) in placed.grouped(0..<placed.count) where !lane.probed.contains(directory) {
             let stored = lane.storedUpTo[directory] ?? .min
@@ -137,6 +137,19 @@ final class PartitionWriter {
                 lane.storedUpTo[answer.directory] = range.upperBound
             }
             if answer.complete { lane.probed.insert(answer.directory) }
+        }
+    }
+
+    private func hasUnknownDirectory(_ placed: PlacedBatch, _ lane: Lane) -> Bool {
+        switch placed.directories {
+        case .all(let directory): return !lane.probed.contains(directory)
+        case .each(let each):
+            var last: Int32 = -2
+            for directory in each where directory != last {
+                if !lane.probed.contains(directory) { return true }
+                last = directory
+            }
+            return false
         }
     }
 
