@@ -11,7 +11,9 @@ python=$bin/python
 
 free_port() { "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# server NAME PORT: one of the storage servers, with a ring of one device.
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# storage NAME PORT: one of the storage servers, with a ring of one device.
 storage() {
   cat >"$dir/etc/$1-server.conf" <<CONF
 [DEFAULT]
@@ -89,8 +91,12 @@ start)
     nohup "$python" "$bin/swift-$server-server" "$dir/etc/$server-server.conf" -v >"$dir/$server.log" 2>&1 </dev/null &
     echo $! >"$dir/$server.pid"
   done
-  for _ in $(seq 150); do
-    curl -fsS -o /dev/null "http://127.0.0.1:$port/healthcheck" 2>/dev/null && exit 0
+  # The proxy answers 503 until all three servers behind it listen.
+  ports=$(sed -n 's/^bind_port = //p' "$dir"/etc/*-server.conf)
+  for _ in $(seq 300); do
+    up=yes
+    for p in $ports; do listening "$p" || up=no; done
+    [ $up = yes ] && curl -fsS -o /dev/null "http://127.0.0.1:$port/healthcheck" 2>/dev/null && exit 0
     sleep 0.2
   done
   echo "swift-s3.sh: the server did not start" >&2
