@@ -57,7 +57,8 @@ struct WorkerRoutes: Sendable {
     /// Sets the level of a logger and of every logger below it; with `scope=cluster` nothing is listed. This worker is the whole cluster.
     private func setLevel(_ request: RestRequest) throws -> HTTPResponse {
         guard let body = try RestBody.stringMap(RestBody.parse(request.http)) else {
-            throw HerderError(500, "The request has no body: {\"level\": …} is expected")
+            // Kafka Connect's own answer to an empty body.
+            throw HerderError(500, "Cannot invoke \"java.util.Map.get(Object)\" because \"levelMap\" is null")
         }
         guard let given = body.first(where: { $0.key == "level" })?.value else {
             throw HerderError(400, "Desired 'level' parameter was not specified in request.")
