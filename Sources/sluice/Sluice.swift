@@ -14,6 +14,7 @@ struct Sluice {
         do {
             switch arguments.first {
             case "run": try await RunCommand(arguments.dropFirst()).run()
+            case "tap": try await TapCommand(arguments.dropFirst()).run()
             case "validate": try await ValidateCommand(arguments.dropFirst()).run()
             case "version", "--version", "-v": Output.line("sluice \(version)")
             case "help", "--help", "-h": Output.line(Usage.text)
