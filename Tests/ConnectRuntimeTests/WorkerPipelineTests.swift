@@ -206,8 +206,17 @@ import Testing
         #expect(progress.lag([a: 25]) == 5)
     }
 
-    @Test func partitionsGoToTheTaskWithTheFewestAndStay() {
+    @Test func partitionsAreDividedIntoRangesOfEachTopicAsKafkaDoes() {
         let partitions = SinkPartitions(tasks: 2)
+        let topics = (0..<5).map { TopicPartition("five", $0) } + [TopicPartition("one", 0)]
+        #expect(partitions.claim(topics, for: 0) == [0, 1, 2].map { TopicPartition("five", $0) } + [TopicPartition("one", 0)])
+        #expect(partitions.claim(topics, for: 1) == [3, 4].map { TopicPartition("five", $0) })
+        #expect(partitions.claim(topics + [TopicPartition("one", 1)], for: 1).last == TopicPartition("one", 1))
+    }
+
+    @Test func withAnotherAssignorAPartitionGoesToTheTaskWithTheFewestAndStays() {
+        let strategy = "org.apache.kafka.clients.consumer.RoundRobinAssignor"
+        let partitions = SinkPartitions(tasks: 2, config: ["consumer.override.partition.assignment.strategy": strategy])
         let first = ["a", "b", "c"].map { TopicPartition($0, 0) }
         #expect(partitions.claim(first, for: 0).map(\.topic) == ["a", "c"])
         #expect(partitions.claim(first, for: 1).map(\.topic) == ["b"])

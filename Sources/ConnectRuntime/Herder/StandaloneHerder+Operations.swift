@@ -126,7 +126,7 @@ extension StandaloneHerder {
         let name = connector.name, count = configs.count
         connector.taskConfigs = configs
         connector.hadTasks = !configs.isEmpty
-        connector.siblings = SinkSiblings(tasks: max(1, count))
+        connector.siblings = SinkSiblings(tasks: max(1, count), config: connector.stored.values)
         connector.taskStatuses = connector.taskStatuses.filter { $0.key < count }
         afterStoreWrites { [store] in try await store.removeTaskStatuses(of: name, from: count) }
     }

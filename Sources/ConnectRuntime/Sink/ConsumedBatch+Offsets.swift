@@ -1,5 +1,4 @@
 import ConnectAPI
-import Synchronization
 
 /// What transforms made of a stored batch, as a sink takes it: every row with its offset, the batches in offset order without overlap.
 ///
@@ -44,27 +43,4 @@ func consumedBatches(_ outputs: [TransformedBatch], of stored: StoredBatch) -> [
 private func overlap(_ origins: [[Int]]) -> Bool {
     let spans = origins.map { ($0[0], $0[$0.count - 1]) }.sorted { $0.0 < $1.0 }
     return zip(spans, spans.dropFirst()).contains { $0.1 >= $1.0 }
-}
-
-/// Which task of a sink has which partition. A partition goes to the task that has the fewest when it is first seen, and stays there: no
-/// task ever takes over another's open files. A restart of the connector divides anew.
-final class SinkPartitions: Sendable {
-    private let owners: Mutex<[TopicPartition: Int]> = Mutex([:])
-    private let tasks: Int
-
-    init(tasks: Int) { self.tasks = tasks }
-
-    /// The partitions of these that belong to the task.
-    func claim(_ partitions: [TopicPartition], for task: Int) -> [TopicPartition] {
-        owners.withLock { owners in
-            var load = [Int](repeating: 0, count: tasks)
-            for owner in owners.values { load[owner] += 1 }
-            for partition in partitions.sorted() where owners[partition] == nil {
-                let owner = load.indices.min { (load[$0], $0) < (load[$1], $1) }!
-                owners[partition] = owner
-                load[owner] += 1
-            }
-            return partitions.filter { owners[$0] == task }.sorted()
-        }
-    }
 }

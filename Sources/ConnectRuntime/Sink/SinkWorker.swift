@@ -104,7 +104,7 @@ package final class SinkWorker: TaskWorker {
 /// What the tasks of one sink share.
 package final class SinkSiblings: Sendable {
     let partitions: SinkPartitions
-    package init(tasks: Int) { partitions = SinkPartitions(tasks: tasks) }
+    package init(tasks: Int, config: [String: String]) { partitions = SinkPartitions(tasks: tasks, config: config) }
 }
 
 extension SinkConnector {
