@@ -132,7 +132,9 @@ final class NumericCell: Cell {
         self.values = values
         self.scale = scale
     }
-    override func write(_ row: Int, _ out: inout JSONWriter) throws(ConnectorError) { out.raw(DecimalText.bytes(unscaled: values[row], scale: scale)) }
+    override func write(_ row: Int, _ out: inout JSONWriter) throws(ConnectorError) {
+        out.raw(DecimalText.bytes(unscaled: values[row], scale: scale))
+    }
 }
 
 final class NumericBinaryCell: Cell {

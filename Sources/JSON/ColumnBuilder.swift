@@ -79,7 +79,8 @@ class ColumnBuilder {
     final func mismatch(_ kind: JSONTape.Kind) -> ConnectorError {
         ConnectorError(
             "converter.type_mismatch", .reject,
-            "Invalid type for \(schema.type.rawValue.uppercased())\(schema.name.map { " (\($0))" } ?? ""): the JSON value is of kind \(kind)")
+            "Invalid type for \(schema.type.rawValue.uppercased())\(schema.name.map { " (\($0))" } ?? ""): the JSON value is of kind \(kind)"
+        )
     }
 
     // What subclasses do: a value of JSON, a value of the schema (a default), a slot for a null.
@@ -198,7 +199,9 @@ final class BytesBuilder: ColumnBuilder {
     private var values = VarBytes()
     override func take(_ tape: borrowing JSONTape, _ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws {
         let token = tape.tokens[at]
-        guard token.kind == .string, let decoded = Base64.decode(bytes[Int(token.start)..<Int(token.end)]) else { throw mismatch(token.kind) }
+        guard token.kind == .string, let decoded = Base64.decode(bytes[Int(token.start)..<Int(token.end)]) else {
+            throw mismatch(token.kind)
+        }
         values.append(decoded)
         at += 1
     }
@@ -232,7 +235,9 @@ final class DecimalBuilder: ColumnBuilder {
         at += 1
     }
     private func append(_ unscaled: [UInt8]) {
-        if large == nil, let value = Int128(bigEndianTwosComplement: unscaled), value.bigEndianTwosComplement == unscaled { return small.append(value) }
+        if large == nil, let value = Int128(bigEndianTwosComplement: unscaled), value.bigEndianTwosComplement == unscaled {
+            return small.append(value)
+        }
         if large == nil {
             var all = VarBytes()
             for value in small { all.append(value.bigEndianTwosComplement) }
@@ -364,7 +369,9 @@ final class StructBuilder: ColumnBuilder {
     private func index(of token: JSONTape.Token, _ bytes: UnsafeRawBufferPointer, _ expected: Int) -> Int? {
         if token.kind == .string, expected < nameEnds.count {
             let start = expected == 0 ? 0 : nameEnds[expected - 1], count = nameEnds[expected] - start
-            if count == Int(token.end - token.start), (0..<count).allSatisfy({ names[start + $0] == bytes[Int(token.start) + $0] }) { return expected }
+            if count == Int(token.end - token.start), (0..<count).allSatisfy({ names[start + $0] == bytes[Int(token.start) + $0] }) {
+                return expected
+            }
         }
         return schema.index(of: JSONText.string(token, bytes))
     }

@@ -1,8 +1,8 @@
 package import ConnectAPI
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// Reads what JsonConverter writes into columns.
@@ -146,7 +146,8 @@ package struct ConnectJSONReader: ~Copyable {
             ConnectorError(error.code, .reject, error.message, hint: "Row \(row) of the batch. \(error.hint ?? "")", underlying: error)
         case let error as JSONError:
             ConnectorError(
-                "converter.json_invalid", .reject, "Converting byte[] to Kafka Connect data failed due to serialization error: \(error.message)",
+                "converter.json_invalid", .reject,
+                "Converting byte[] to Kafka Connect data failed due to serialization error: \(error.message)",
                 hint: "Row \(row) of the batch, at byte \(error.offset)", underlying: error)
         default: ConnectorError("converter.failed", .reject, "Row \(row) of the batch could not be read: \(error)")
         }

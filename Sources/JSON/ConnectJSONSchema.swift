@@ -75,7 +75,9 @@ package enum ConnectJSONSchema {
         }
         guard let object = json.objectValue else { throw invalid("Schema must be an object") }
         guard let typeName = object["type"]?.stringValue else { throw invalid("Schema must contain 'type' field") }
-        guard let type = SchemaType.allCases.first(where: { self.typeName($0) == typeName }) else { throw invalid("Unknown schema type: \(typeName)") }
+        guard let type = SchemaType.allCases.first(where: { self.typeName($0) == typeName }) else {
+            throw invalid("Unknown schema type: \(typeName)")
+        }
         var fields: [Schema.Field] = [], element: Schema?, key: Schema?
         switch type {
         case .struct:
@@ -105,7 +107,8 @@ package enum ConnectJSONSchema {
         func schema(default value: Value?) -> Schema {
             Schema(
                 type, optional: object["optional"]?.boolValue ?? false, name: object["name"]?.stringValue,
-                version: object["version"]?.integerValue.flatMap { Int(exactly: $0) }, doc: object["doc"]?.stringValue, parameters: parameters,
+                version: object["version"]?.integerValue.flatMap { Int(exactly: $0) }, doc: object["doc"]?.stringValue,
+                parameters: parameters,
                 default: value, fields: fields, element: element, key: key)
         }
         let bare = schema(default: nil)

@@ -74,7 +74,8 @@ package enum ConnectJSONValue {
         case (.bytes, _): return schema.name == LogicalName.decimal ? .null : .bytes(placeholder)
         case (.map, _) where schema.key?.type == .string && schema.element?.type == .string: return .map([Value.Entry(text(), text())])
         case (.array, .string?):
-            return schema.element?.name == LogicalName.uuid ? .array([.string(UUIDText.string(MD5.nameBasedUUID(placeholder)))]) : .array([text()])
+            return schema.element?.name == LogicalName.uuid
+                ? .array([.string(UUIDText.string(MD5.nameBasedUUID(placeholder)))]) : .array([text()])
         case (.array, .bytes?) where schema.element?.name != LogicalName.decimal: return .array([.bytes(placeholder)])
         case (.array, .int16?), (.array, .int32?), (.array, .int64?): return numbers()
         default: return .null

@@ -88,7 +88,9 @@ package enum DecimalText {
                 if seenPoint { fraction += 1 }
             case UInt8(ascii: ".") where !seenPoint: seenPoint = true
             case UInt8(ascii: "e"), UInt8(ascii: "E"):
-                guard let value = Int(String(decoding: text[text.index(after: i)...], as: UTF8.self)), abs(value) < 10_000 else { return nil }
+                guard let value = Int(String(decoding: text[text.index(after: i)...], as: UTF8.self)), abs(value) < 10_000 else {
+                    return nil
+                }
                 exponent = value
                 i = text.endIndex
                 continue

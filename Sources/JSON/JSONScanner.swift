@@ -38,7 +38,9 @@ struct JSONScanner {
                 hasEscapes = true
                 i = try escape(i)
             } else if c < 32 {
-                throw JSONError("Illegal unquoted character (\(JSONError.named(c))): has to be escaped using backslash to be included in string value", bytes, at: i)
+                throw JSONError(
+                    "Illegal unquoted character (\(JSONError.named(c))): has to be escaped using backslash to be included in string value",
+                    bytes, at: i)
             } else {
                 high |= UInt64(c)
                 i += 1
@@ -66,7 +68,9 @@ struct JSONScanner {
             for k in i + 2..<i + 6 {
                 guard k < count else { throw JSONError("Unexpected end-of-input in character escape sequence", bytes, at: count) }
                 guard JSONScanner.hexDigit(bytes[k]) != nil else {
-                    throw JSONError("Unexpected character (\(JSONError.named(bytes[k]))): expected a hex-digit for character escape sequence", bytes, at: k)
+                    throw JSONError(
+                        "Unexpected character (\(JSONError.named(bytes[k]))): expected a hex-digit for character escape sequence", bytes,
+                        at: k)
                 }
             }
             return i + 6
@@ -105,7 +109,8 @@ struct JSONScanner {
             }
             for k in 1..<length {
                 guard i + k < end, case let d = bytes[i + k], d >= (k == 1 ? low : 0x80), d <= (k == 1 ? highest : 0xBF) else {
-                    throw JSONError("Invalid UTF-8 middle byte 0x\(JSONError.hex(bytes[min(i + k, count - 1)]))", bytes, at: min(i + k, end))
+                    throw JSONError(
+                        "Invalid UTF-8 middle byte 0x\(JSONError.hex(bytes[min(i + k, count - 1)]))", bytes, at: min(i + k, end))
                 }
             }
             i += length

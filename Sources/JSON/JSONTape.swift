@@ -73,13 +73,17 @@ package struct JSONTape: ~Copyable {
 
     /// Reads `"name":` and returns where its value begins.
     private mutating func key(_ scanner: JSONScanner, at start: Int) throws(JSONError) -> Int {
-        guard start < scanner.count else { throw JSONError("Unexpected end-of-input within/between Object entries", scanner.bytes, at: start) }
+        guard start < scanner.count else {
+            throw JSONError("Unexpected end-of-input within/between Object entries", scanner.bytes, at: start)
+        }
         guard scanner.bytes[start] == UInt8(ascii: "\"") else {
             throw scanner.unexpected(start, "was expecting double-quote to start field name")
         }
         var i = scanner.skipSpace(try string(scanner, at: start))
         guard i < scanner.count else { throw JSONError("Unexpected end-of-input within/between Object entries", scanner.bytes, at: i) }
-        guard scanner.bytes[i] == UInt8(ascii: ":") else { throw scanner.unexpected(i, "was expecting a colon to separate field name and value") }
+        guard scanner.bytes[i] == UInt8(ascii: ":") else {
+            throw scanner.unexpected(i, "was expecting a colon to separate field name and value")
+        }
         i = scanner.skipSpace(i + 1)
         guard i < scanner.count else { throw JSONError("Unexpected end-of-input within/between Object entries", scanner.bytes, at: i) }
         return i
@@ -109,7 +113,8 @@ package struct JSONTape: ~Copyable {
 
     private mutating func begin(_ kind: Kind, _ scanner: JSONScanner, at i: Int) throws(JSONError) -> Int {
         guard open.count < Self.maximumDepth else {
-            throw JSONError("Document nesting depth (\(open.count + 1)) exceeds the maximum allowed (\(Self.maximumDepth))", scanner.bytes, at: i)
+            throw JSONError(
+                "Document nesting depth (\(open.count + 1)) exceeds the maximum allowed (\(Self.maximumDepth))", scanner.bytes, at: i)
         }
         open.append(tokens.count)
         push(kind, i, i + 1)

@@ -11,7 +11,9 @@ package indirect enum JSONValue: Sendable, Hashable {
 
     package static func integer(_ value: some BinaryInteger) -> JSONValue { .number(String(value)) }
     /// As Java prints doubles; NaN and the infinities become strings, as Jackson writes them.
-    package static func double(_ value: Double) -> JSONValue { value.isFinite ? .number(JavaNumber.string(value)) : .string(JavaNumber.string(value)) }
+    package static func double(_ value: Double) -> JSONValue {
+        value.isFinite ? .number(JavaNumber.string(value)) : .string(JavaNumber.string(value))
+    }
     package static func object(_ members: [(String, JSONValue)]) -> JSONValue { .object(JSONObject(members)) }
 
     package var isNull: Bool { if case .null = self { true } else { false } }

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// Appends JSON to one growing buffer, byte for byte as the Jackson of Kafka Connect 4.1 writes by default: UTF-8 as it is but for characters
@@ -132,7 +132,9 @@ package struct JSONWriter: ~Copyable {
                     count &+= 1
                     i &+= 1
                 } else if c >= 0xF0, i &+ 4 <= n {
-                    surrogates(UInt32(c & 7) << 18 | UInt32(bytes[i &+ 1] & 63) << 12 | UInt32(bytes[i &+ 2] & 63) << 6 | UInt32(bytes[i &+ 3] & 63))
+                    surrogates(
+                        UInt32(c & 7) << 18 | UInt32(bytes[i &+ 1] & 63) << 12 | UInt32(bytes[i &+ 2] & 63) << 6
+                            | UInt32(bytes[i &+ 3] & 63))
                     i &+= 4
                     reserve(n &- i &+ 8)
                 } else {

@@ -60,7 +60,11 @@ final class Code: @unchecked Sendable {
         }
         pcre2_set_match_limit_8(context, Self.matchLimit)
         // The subject comes from a String, so it is UTF-8.
-        let count = pcre2_match_8(code, subject, subject.count, offset, options | PCRE2_NO_UTF_CHECK, data, context)
+        var count = pcre2_match_8(code, subject, subject.count, offset, options | PCRE2_NO_UTF_CHECK, data, context)
+        if count == PCRE2_ERROR_JIT_STACKLIMIT {
+            // The compiled code has a small fixed stack; the interpreter's grows.
+            count = pcre2_match_8(code, subject, subject.count, offset, options | PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data, context)
+        }
         if count == PCRE2_ERROR_NOMATCH { return nil }
         guard count > 0 else {
             throw ConnectorError(

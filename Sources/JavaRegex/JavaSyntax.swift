@@ -1,7 +1,7 @@
 import ConnectAPI
 
-/// Rewrites what `java.util.regex` spells differently from PCRE2: `\uXXXX`, `\x{…}` stays, Java's property names, octal `\0n`, the flags `u`, `d` and
-/// `U`, `\Z` aside, and nested character classes.
+/// Rewrites what `java.util.regex` spells differently from PCRE2: `\uXXXX`, octal `\0n`, quoted text, Java's property names, the flags `u`, `d`
+/// and `U`, character classes inside character classes. Everything else is passed on as it is.
 enum JavaSyntax {
     static func translate(_ pattern: String) throws -> String {
         var parser = Parser(scalars: Array(pattern.unicodeScalars), original: pattern)
@@ -110,8 +110,10 @@ enum JavaSyntax {
 
         private static let properties: [String: String] = [
             "Lower": "a-z", "Upper": "A-Z", "ASCII": "\\x00-\\x7F", "Alpha": "a-zA-Z", "Digit": "0-9", "Alnum": "a-zA-Z0-9",
-            "Punct": "!-\\/:-@\\[-`{-~", "Graph": "!-~", "Print": " -~", "Blank": " \\t", "Cntrl": "\\x00-\\x1F\\x7F", "XDigit": "0-9a-fA-F",
-            "Space": " \\t\\n\\x0B\\f\\r", "javaLowerCase": "\\p{Ll}", "javaUpperCase": "\\p{Lu}", "javaWhitespace": "\\p{Z}\\t\\n\\x0B\\f\\r",
+            "Punct": "!-\\/:-@\\[-`{-~", "Graph": "!-~", "Print": " -~", "Blank": " \\t", "Cntrl": "\\x00-\\x1F\\x7F",
+            "XDigit": "0-9a-fA-F",
+            "Space": " \\t\\n\\x0B\\f\\r", "javaLowerCase": "\\p{Ll}", "javaUpperCase": "\\p{Lu}",
+            "javaWhitespace": "\\p{Z}\\t\\n\\x0B\\f\\r",
             "IsAlphabetic": "\\p{L}\\p{Nl}", "IsLetter": "\\p{L}", "IsDigit": "\\p{Nd}", "IsLowercase": "\\p{Ll}", "IsUppercase": "\\p{Lu}",
             "IsPunctuation": "\\p{P}", "IsWhite_Space": "\\p{Z}\\t\\n\\x0B\\f\\r\\x{85}", "javaLetter": "\\p{L}", "javaDigit": "\\p{Nd}",
             "javaLetterOrDigit": "\\p{L}\\p{Nd}", "javaAlphabetic": "\\p{L}\\p{Nl}",
@@ -134,7 +136,9 @@ enum JavaSyntax {
                 emit(inClass ? members : negated ? "[^\(members)]" : "[\(members)]")
                 return
             }
-            for prefix in ["script=", "sc=", "general_category=", "gc=", "Is"] where name.hasPrefix(prefix) { name = String(name.dropFirst(prefix.count)) }
+            for prefix in ["script=", "sc=", "general_category=", "gc=", "Is"] where name.hasPrefix(prefix) {
+                name = String(name.dropFirst(prefix.count))
+            }
             if name.hasPrefix("In") || name.hasPrefix("block=") || name.hasPrefix("blk=") { throw unsupported("the Unicode block \(name)") }
             emit(negated ? "\\P{\(name)}" : "\\p{\(name)}")
         }

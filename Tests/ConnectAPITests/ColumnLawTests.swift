@@ -82,8 +82,12 @@ import Testing
             let count = make.int(1...50)
             let batch = RecordBatch(
                 topic: "t", count: count, key: make.column(make.schema(), count: count), value: make.column(make.schema(), count: count),
-                tombstones: Bitmap((0..<count).map { _ in make.chance(5) }), timestamps: make.column(RecordBatch.timestampSchema, count: count),
-                headers: [HeaderColumn("h", make.column(make.schema(depth: 0), count: count), present: Bitmap((0..<count).map { _ in make.chance(2) }))])
+                tombstones: Bitmap((0..<count).map { _ in make.chance(5) }),
+                timestamps: make.column(RecordBatch.timestampSchema, count: count),
+                headers: [
+                    HeaderColumn(
+                        "h", make.column(make.schema(depth: 0), count: count), present: Bitmap((0..<count).map { _ in make.chance(2) }))
+                ])
             let rows = (0..<count).filter { _ in make.chance(2) }
             let picked = batch.select(rows)
             #expect(picked.key?.rows == rows.map { batch.key![$0] } && picked.value?.rows == rows.map { batch.value![$0] })

@@ -17,7 +17,9 @@ import Testing
     }
 
     @Test func givenValuesAreReadAndOthersHaveTheirDefaults() throws {
-        let sample = try Sample(["flush.size": " 100 ", "old.url": "http://x", "topics": "a, b,c", "fast": "TRUE", "provider.x.y": "1", "unknown": "?"])
+        let sample = try Sample([
+            "flush.size": " 100 ", "old.url": "http://x", "topics": "a, b,c", "fast": "TRUE", "provider.x.y": "1", "unknown": "?",
+        ])
         #expect(sample.flushSize == 100 && sample.region == "us-west-2" && sample.storeURL == "http://x" && sample.password == nil)
         #expect(sample.topics == ["a", "b", "c"] && sample.fast && sample.hidden == 7 && sample.provider == ["x.y": "1"])
     }
@@ -36,15 +38,24 @@ import Testing
                 Diagnostic("fast", "Invalid value maybe for configuration fast: Expected value to be either true or false"),
                 Diagnostic("hidden.key", "Invalid value x for configuration hidden.key: Not a number of type INT"),
             ])
-        #expect(Sample.parse(["flush.size": "0"]).findings.map(\.message) == ["Invalid value 0 for configuration flush.size: Value must be at least 1"])
-        #expect(Sample.parse(["flush.size": "99999999999"]).findings.map(\.message) == ["Invalid value 99999999999 for configuration flush.size: Not a number of type INT"])
-        #expect(Sample.parse(["flush.size": "1", "fast": "true", "region": "slow"]).findings == [Diagnostic("fast", "not in slow regions")])
+        #expect(
+            Sample.parse(["flush.size": "0"]).findings.map(\.message) == [
+                "Invalid value 0 for configuration flush.size: Value must be at least 1"
+            ])
+        #expect(
+            Sample.parse(["flush.size": "99999999999"]).findings.map(\.message) == [
+                "Invalid value 99999999999 for configuration flush.size: Not a number of type INT"
+            ])
+        #expect(
+            Sample.parse(["flush.size": "1", "fast": "true", "region": "slow"]).findings == [Diagnostic("fast", "not in slow regions")])
     }
 
     /// Invariant 10.
     @Test func secretsAreNeverShown() throws {
         let sample = try Sample(["flush.size": "1", "password": "hunter2"])
-        #expect(sample.password?.value == "hunter2" && "\(sample.password!)" == "[hidden]" && String(reflecting: sample.password!).contains("hunter2") == false)
+        #expect(
+            sample.password?.value == "hunter2" && "\(sample.password!)" == "[hidden]"
+                && String(reflecting: sample.password!).contains("hunter2") == false)
         let findings = Sample.parse(["flush.size": "1", "password": ""]).findings
         #expect(findings.map(\.message) == ["Invalid value [hidden] for configuration password: String must be non-empty"])
     }

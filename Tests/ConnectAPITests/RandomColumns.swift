@@ -25,10 +25,12 @@ struct RandomColumns {
         case .struct:
             return .struct((0..<int(1...4)).map { Schema.Field("f\($0)", schema(depth: depth - 1)) }, optional: optional)
         case .string:
-            return Schema(.string, optional: optional, name: [nil, LogicalName.zonedTimestamp, LogicalName.uuid].randomElement(using: &random)!)
+            return Schema(
+                .string, optional: optional, name: [nil, LogicalName.zonedTimestamp, LogicalName.uuid].randomElement(using: &random)!)
         case .bytes:
             return chance(2)
-                ? Schema(.bytes, optional: optional, name: LogicalName.decimal, version: 1, parameters: [.init("scale", "2")]) : Schema(.bytes, optional: optional)
+                ? Schema(.bytes, optional: optional, name: LogicalName.decimal, version: 1, parameters: [.init("scale", "2")])
+                : Schema(.bytes, optional: optional)
         default: return Schema(type, optional: optional)
         }
     }
@@ -59,7 +61,8 @@ struct RandomColumns {
         case .float64: return .float64((0..<count).map { _ in Double(int(-100_000...100_000)) / 64 })
         case .string:
             if schema.name == LogicalName.zonedTimestamp, chance(2) {
-                return .utcMicros((0..<count).map { _ in Int64(int(-60_000_000_000_000_000...250_000_000_000_000_000)) }, fractionDigits: int(0...6))
+                return .utcMicros(
+                    (0..<count).map { _ in Int64(int(-60_000_000_000_000_000...250_000_000_000_000_000)) }, fractionDigits: int(0...6))
             }
             if schema.name == LogicalName.uuid, chance(2) { return .uuid(bytes(count * 16)) }
             var values = VarBytes()
@@ -82,7 +85,8 @@ struct RandomColumns {
         case .map:
             let cut = offsets((0..<count).map { _ in int(0...3) })
             return .map(
-                offsets: cut, keys: column(schema.key!, count: Int(cut.last!), mayBeConstant: false), values: column(schema.element!, count: Int(cut.last!)))
+                offsets: cut, keys: column(schema.key!, count: Int(cut.last!), mayBeConstant: false),
+                values: column(schema.element!, count: Int(cut.last!)))
         case .struct: return .struct(schema.fields.map { column($0.schema, count: count) })
         }
     }

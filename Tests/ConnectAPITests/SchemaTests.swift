@@ -3,11 +3,15 @@ import Testing
 
 @Suite struct SchemaTests {
     @Test func schemasAreEqualWhenEveryPartIs() {
-        func make(_ change: (inout [String: String]) -> Void = { _ in }, fields: [Schema.Field] = [.init("a", Schema(.int32))], optional: Bool = false) -> Schema {
+        func make(
+            _ change: (inout [String: String]) -> Void = { _ in }, fields: [Schema.Field] = [.init("a", Schema(.int32))],
+            optional: Bool = false
+        ) -> Schema {
             var parts = ["name": "n", "doc": "d", "key": "k", "value": "v"]
             change(&parts)
             return Schema(
-                .struct, optional: optional, name: parts["name"], version: 1, doc: parts["doc"], parameters: [.init(parts["key"]!, parts["value"]!)],
+                .struct, optional: optional, name: parts["name"], version: 1, doc: parts["doc"],
+                parameters: [.init(parts["key"]!, parts["value"]!)],
                 fields: fields)
         }
         #expect(make() == make() && make().hashValue == make().hashValue)

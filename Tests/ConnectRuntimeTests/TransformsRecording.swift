@@ -64,17 +64,22 @@ extension DebeziumRecording {
             let values = try converter.parseRuns(rendered(rows.map(\.value)))
             var value: Column?, tombstones: Bitmap?
             if let schema = values.lazy.compactMap(\.column).first?.schema {
-                value = .concatenating(values.map { $0.column ?? .constant(.null, schema.with(optional: true), count: $0.rows.count).with(schema: schema) })
+                value = .concatenating(
+                    values.map { $0.column ?? .constant(.null, schema.with(optional: true), count: $0.rows.count).with(schema: schema) })
                 let missing = Bitmap(rows.map { $0.value == nil })
                 tombstones = missing.noneSet ? nil : missing
             }
             let key = try converter.parseRuns(rendered(rows.map(\.key))).first?.column
             let names = rows.flatMap { row in stride(from: 0, to: row.headers.count, by: 2).map { row.headers[$0] } }
             var ordered: [String] = []
-            for name in names where !ordered.contains(name) { if name.hasSuffix("newkey") || name.hasSuffix("oldkey") { ordered.insert(name, at: 0) } else { ordered.append(name) } }
+            for name in names where !ordered.contains(name) {
+                if name.hasSuffix("newkey") || name.hasSuffix("oldkey") { ordered.insert(name, at: 0) } else { ordered.append(name) }
+            }
             let headers = ordered.map { name in
                 let texts = rows.map { row in row.headers.firstIndex(of: name).map { row.headers[$0 + 1] } }
-                return HeaderColumn(name, Column(Schema(.string, optional: true), texts.map { $0.map { .string($0) } ?? .null }), present: Bitmap(texts.map { $0 != nil }))
+                return HeaderColumn(
+                    name, Column(Schema(.string, optional: true), texts.map { $0.map { .string($0) } ?? .null }),
+                    present: Bitmap(texts.map { $0 != nil }))
             }
             batches.append(
                 RecordBatch(

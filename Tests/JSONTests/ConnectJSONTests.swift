@@ -21,12 +21,15 @@ import Testing
 
     /// Both texts from shortly before the first difference; nil when there is none.
     private func difference(_ a: [UInt8], _ b: [UInt8]) -> String? {
-        guard let i = zip(a, b).enumerated().first(where: { $1.0 != $1.1 })?.offset ?? (a.count == b.count ? nil : min(a.count, b.count)) else { return nil }
+        guard let i = zip(a, b).enumerated().first(where: { $1.0 != $1.1 })?.offset ?? (a.count == b.count ? nil : min(a.count, b.count))
+        else { return nil }
         func around(_ bytes: [UInt8]) -> String { String(decoding: bytes[max(0, i - 60)..<min(bytes.count, i + 60)], as: UTF8.self) }
         return "rendered …\(around(a))…, recorded …\(around(b))…"
     }
 
-    @Test(arguments: ["default", "special-values", "schemas-disabled", "unwrap-default", "decimal-double", "tx-metadata", "unknown-datatypes"])
+    @Test(arguments: [
+        "default", "special-values", "schemas-disabled", "unwrap-default", "decimal-double", "tx-metadata", "unknown-datatypes",
+    ])
     func recordedRecordsAreReadAndRenderedByteForByte(_ scenario: String) throws {
         var checked = 0
         for (topic, records) in try Recording(scenario).topics {
@@ -68,9 +71,15 @@ import Testing
         let schema = Schema.struct([.init("a", Schema(.int32, optional: true, default: 7)), .init("b", Schema(.string, optional: true))])
         let column = Column(schema, [.struct([nil, nil]), .struct([1, "x"])])
         var options = ConnectJSONOptions(schemasEnabled: false)
-        #expect(try Self.render(column, options).map { String(decoding: $0, as: UTF8.self) } == ["{\"a\":7,\"b\":null}", "{\"a\":1,\"b\":\"x\"}"])
+        #expect(
+            try Self.render(column, options).map { String(decoding: $0, as: UTF8.self) } == [
+                "{\"a\":7,\"b\":null}", "{\"a\":1,\"b\":\"x\"}",
+            ])
         options.replacesNullWithDefault = false
-        #expect(try Self.render(column, options).map { String(decoding: $0, as: UTF8.self) } == ["{\"a\":null,\"b\":null}", "{\"a\":1,\"b\":\"x\"}"])
+        #expect(
+            try Self.render(column, options).map { String(decoding: $0, as: UTF8.self) } == [
+                "{\"a\":null,\"b\":null}", "{\"a\":1,\"b\":\"x\"}",
+            ])
     }
 
     @Test func aNullTheSchemaForbidsIsRefusedInKafkasWords() throws {
@@ -93,7 +102,9 @@ import Testing
         #expect(String(decoding: DecimalText.bytes(unscaled: 1, scale: 10), as: UTF8.self) == "1E-10")
         #expect(String(decoding: DecimalText.bytes(unscaled: -123, scale: -3), as: UTF8.self) == "-1.23E+5")
         let large: [UInt8] = [1] + Array(repeating: 0, count: 20)
-        #expect(String(decoding: DecimalText.bytes(unscaled: large, scale: 0), as: UTF8.self) == "1461501637330902918203684832716283019655932542976")
+        #expect(
+            String(decoding: DecimalText.bytes(unscaled: large, scale: 0), as: UTF8.self)
+                == "1461501637330902918203684832716283019655932542976")
         #expect(DecimalText.unscaled(Array("1461501637330902918203684832716283019655932542976".utf8), scale: 0) == large)
         #expect(DecimalText.unscaled(Array("-0.01".utf8), scale: 2) == [0xFF] && DecimalText.unscaled(Array("0.001".utf8), scale: 2) == nil)
     }
@@ -101,13 +112,17 @@ import Testing
     @Test func placeholdersStandForUnavailableValuesByType() throws {
         func text(_ schema: Schema) throws -> String {
             let column = Column(schema, count: 1, Column(schema, [nil]).storage, validity: Bitmap([false]), unavailable: Bitmap([true]))
-            return String(decoding: try Self.render(column, ConnectJSONOptions(schemasEnabled: false, unavailablePlaceholder: [0x41, 0x42]))[0], as: UTF8.self)
+            return String(
+                decoding: try Self.render(column, ConnectJSONOptions(schemasEnabled: false, unavailablePlaceholder: [0x41, 0x42]))[0],
+                as: UTF8.self)
         }
         #expect(try text(Schema(.string, optional: true)) == "\"AB\"")
         #expect(try text(Schema(.bytes, optional: true)) == "\"QUI=\"")
         #expect(try text(.array(Schema(.string, optional: true), optional: true)) == "[\"AB\"]")
         #expect(try text(.array(Schema(.int32, optional: true), optional: true)) == "[65,66]")
-        #expect(try text(.array(Schema(.string, optional: true, name: LogicalName.uuid), optional: true)) == "[\"b86fc6b0-51f6-3d73-9e26-2d4c34e3a0a9\"]")
+        #expect(
+            try text(.array(Schema(.string, optional: true, name: LogicalName.uuid), optional: true))
+                == "[\"b86fc6b0-51f6-3d73-9e26-2d4c34e3a0a9\"]")
         #expect(try text(.map(Schema(.string), Schema(.string, optional: true), optional: true)) == "{\"AB\":\"AB\"}")
         #expect(try text(Schema(.bytes, optional: true, name: LogicalName.decimal)) == "null")
         #expect(try text(.array(Schema(.float64), optional: true)) == "null")
@@ -140,7 +155,9 @@ import Testing
     }
 
     @Test func valuesWithoutASchemaShareAnInferredOne() throws {
-        let (values, present) = Self.rows([Array("{\"a\":1,\"b\":[1]}".utf8), nil, Array("{\"a\":1.5,\"c\":{\"d\":true}}".utf8), Array("{\"b\":[\"x\"]}".utf8)])
+        let (values, present) = Self.rows([
+            Array("{\"a\":1,\"b\":[1]}".utf8), nil, Array("{\"a\":1.5,\"c\":{\"d\":true}}".utf8), Array("{\"b\":[\"x\"]}".utf8),
+        ])
         var reader = ConnectJSONReader(ConnectJSONOptions(schemasEnabled: false))
         let column = try #require(try reader.read(values, present: present)[0].column)
         #expect(column.schema.fields.map(\.name) == ["a", "b", "c"])

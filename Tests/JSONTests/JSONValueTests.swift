@@ -26,13 +26,20 @@ import Testing
 
     @Test func prettyBytesAreJacksonsIndentation() throws {
         let value = try JSONValue.parse(#"{"a":1,"b":{"c":null},"e":[]}"#)
-        #expect(String(decoding: value.prettyBytes, as: UTF8.self) == "{\n  \"a\" : 1,\n  \"b\" : {\n    \"c\" : null\n  },\n  \"e\" : []\n}")
+        #expect(
+            String(decoding: value.prettyBytes, as: UTF8.self) == "{\n  \"a\" : 1,\n  \"b\" : {\n    \"c\" : null\n  },\n  \"e\" : []\n}")
     }
 
     @Test(arguments: [
         ("{\"name\":", "Unexpected end-of-input within/between Object entries", 1, 9),
-        ("not json", "Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')", 1, 5),
-        ("hello", "Unrecognized token 'hello': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')", 1, 6),
+        (
+            "not json", "Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')",
+            1, 5
+        ),
+        (
+            "hello", "Unrecognized token 'hello': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')", 1,
+            6
+        ),
         ("\n {,}", "Unexpected character (',' (code 44)): was expecting double-quote to start field name", 2, 3),
     ])
     func errorsSayWhatJacksonSays(_ text: String, _ message: String, _ line: Int, _ column: Int) {
@@ -45,21 +52,24 @@ import Testing
         let error = #expect(throws: JSONError.self) { try JSONValue.parse("{") }
         #expect(
             error?.description
-                == "Unexpected end-of-input: expected close marker for Object (start marker at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 1])\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 2]")
+                == "Unexpected end-of-input: expected close marker for Object (start marker at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 1])\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 2]"
+        )
     }
 
     @Test(arguments: [
-        "", " ", "tru", "truex", "01", "-", "1.", "1e", "1e+", ".5", "+1", "[1,]", "[,1]", "[1 2]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "{\"a\":}", "\"", "\"a\u{1}b\"",
+        "", " ", "tru", "truex", "01", "-", "1.", "1e", "1e+", ".5", "+1", "[1,]", "[,1]", "[1 2]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}",
+        "{\"a\":}", "\"", "\"a\u{1}b\"",
         "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "1 2", "{}}", "]", "[1}", "nul", "'a'", "NaN", "[", "{\"a\"", "/**/1", "\u{FEFF}1",
     ])
     func whatIsNotJSONIsRefused(_ text: String) {
         #expect(throws: JSONError.self) { try JSONValue.parse(text) }
     }
 
-    @Test(arguments: [
-        [0x80], [0xC0, 0x80], [0xC3], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80],
-        [0xE2, 0x82], [0xFF],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x80], [0xC0, 0x80], [0xC3], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80],
+            [0xE2, 0x82], [0xFF],
+        ] as [[UInt8]])
     func stringsThatAreNotUTF8AreRefused(_ bytes: [UInt8]) {
         #expect(throws: JSONError.self) { try JSONValue.parse([0x22] + bytes + [0x22]) }
         #expect(throws: JSONError.self) { try JSONValue.parse([0x22] + Array("abcdefgh".utf8) + bytes + Array("abcdefgh".utf8) + [0x22]) }

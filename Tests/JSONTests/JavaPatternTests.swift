@@ -24,7 +24,8 @@ import Testing
         ("(?<schema>[^.]+)\\.(?<table>.+)", "${table}@${schema}", "public.t", "t@public"), ("(a)(b)?", "[$2]", "ab a", "[b] []"),
         ("(a)", "$10", "a", "a0"), ("a", "\\$1", "a", "$1"), ("a", "\\\\", "a", "\\"), ("ü", "ue", "grün", "gruen"),
         ("", "-", "äb", "-ä-b-"), ("\\u0061", "x", "a", "x"), ("\\Qa.b\\E", "x", "a.b", "x"), ("[a-c[x-z]]+", "!", "axbq", "!q"),
-        ("[a-z&&[^b]]+", "!", "abc", "!b!"), ("\\p{Alpha}+", "w", "ab1", "w1"), ("\\p{Lu}", "U", "aÄ", "aU"), ("[\\p{Digit}_]+", "", "a1_b", "ab"),
+        ("[a-z&&[^b]]+", "!", "abc", "!b!"), ("\\p{Alpha}+", "w", "ab1", "w1"), ("\\p{Lu}", "U", "aÄ", "aU"),
+        ("[\\p{Digit}_]+", "", "a1_b", "ab"),
         ("(?=b)", "^", "abab", "a^ba^b"), ("\\d", "n", "1٣", "n٣"), ("(a+)+?b", "x", "aab", "x"), ("\\x41|\\0102", "x", "AB", "xx"),
     ])
     func replaceAllIsJavas(_ pattern: String, _ replacement: String, _ input: String, _ expected: String) throws {
@@ -43,7 +44,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("$", "Illegal group reference: group index is missing"), ("$x", "Illegal group reference"), ("$2", "No group 2"), ("\\", "character to be escaped is missing"),
+        ("$", "Illegal group reference: group index is missing"), ("$x", "Illegal group reference"), ("$2", "No group 2"),
+        ("\\", "character to be escaped is missing"),
         ("${n", "named capturing group is missing trailing '}'"), ("${n}", "No group with name {n}"),
     ])
     func aBadReplacementIsRefusedInJavasWords(_ replacement: String, _ text: String) {
@@ -54,6 +56,10 @@ import Testing
     @Test func runawayPatternsEndWithAnError() throws {
         let pattern = try JavaPattern("^(?:a|aa|aaa)+$")
         #expect(throws: ConnectorError.self) { try pattern.find(String(repeating: "a", count: 60) + "!") }
+    }
+
+    @Test func longTextsAreMatched() throws {
+        #expect(try JavaPattern("(a|b)*c").matches(String(repeating: "ab", count: 50_000) + "c"))
     }
 
     @Test func groupsAreReadable() throws {

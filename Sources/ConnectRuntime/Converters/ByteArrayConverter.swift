@@ -21,6 +21,8 @@ package struct ByteArrayConverter: Converter {
     }
 
     package func parse(_ rows: RenderedRows, topic: String) throws -> Column {
-        Column(Schema(.bytes, optional: true), count: rows.values.count, .binary(rows.values), validity: rows.present.flatMap { $0.allSet ? nil : $0 })
+        Column(
+            Schema(.bytes, optional: true), count: rows.values.count, .binary(rows.values),
+            validity: rows.present.flatMap { $0.allSet ? nil : $0 })
     }
 }

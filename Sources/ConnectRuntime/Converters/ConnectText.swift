@@ -43,12 +43,15 @@ enum ConnectText {
         case .bytes(let bytes): return schema.name == LogicalName.decimal ? decimal(bytes, schema) : Base64.encode(bytes)
         case .array(let items): return "[" + items.map { plain($0, schema.element ?? schema) }.joined(separator: ", ") + "]"
         case .map(let entries):
-            return "{" + entries.map { plain($0.key, schema.key ?? schema) + "=" + plain($0.value, schema.element ?? schema) }.joined(separator: ", ")
+            return "{"
+                + entries.map { plain($0.key, schema.key ?? schema) + "=" + plain($0.value, schema.element ?? schema) }.joined(
+                    separator: ", ")
                 + "}"
         case .struct(let members):
             // Members that are null are left out.
             return "Struct{"
-                + zip(schema.fields, members).filter { !$1.isNull }.map { "\($0.name)=" + plain($1, $0.schema) }.joined(separator: ",") + "}"
+                + zip(schema.fields, members).filter { !$1.isNull }.map { "\($0.name)=" + plain($1, $0.schema) }.joined(separator: ",")
+                + "}"
         case .integer(let i): return temporal(i, schema) ?? String(i)
         case .boolean, .float, .double: return primitive(value)
         }

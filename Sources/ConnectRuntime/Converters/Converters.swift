@@ -44,7 +44,8 @@ package enum Converters {
     private static var classes: [Entry] {
         let number = "org.apache.kafka.connect.converters."
         return [
-            Entry(number + "BooleanConverter", ConverterConfiguration.self), Entry(number + "ByteArrayConverter", ConverterConfiguration.self),
+            Entry(number + "BooleanConverter", ConverterConfiguration.self),
+            Entry(number + "ByteArrayConverter", ConverterConfiguration.self),
             Entry(number + "DoubleConverter", ConverterConfiguration.self), Entry(number + "FloatConverter", ConverterConfiguration.self),
             Entry(number + "IntegerConverter", ConverterConfiguration.self), Entry(number + "LongConverter", ConverterConfiguration.self),
             Entry(number + "ShortConverter", ConverterConfiguration.self), Entry(JsonConverter.className, JsonConverter.Configuration.self),
@@ -77,7 +78,9 @@ extension PluginRegistry {
 
 /// What every converter is told.
 struct ConverterConfiguration: ConnectConfiguration {
-    @Field("converter.type", importance: .low, doc: "What the converter is for: key, value or header", check: .oneOf(["key", "value", "header"]))
+    @Field(
+        "converter.type", importance: .low, doc: "What the converter is for: key, value or header",
+        check: .oneOf(["key", "value", "header"]))
     var type: String
     init() {}
 }

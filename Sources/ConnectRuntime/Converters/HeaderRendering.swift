@@ -6,7 +6,10 @@ package struct HeaderRendering: Sendable {
 
     package init(_ batch: RecordBatch, _ converter: any Converter) throws {
         columns = try batch.headers.map {
-            ($0.name, try converter.render($0.values, count: batch.count, nullSchemaRows: $0.present.map { !$0 }, topic: batch.topic), $0.present)
+            (
+                $0.name, try converter.render($0.values, count: batch.count, nullSchemaRows: $0.present.map { !$0 }, topic: batch.topic),
+                $0.present
+            )
         }
     }
 

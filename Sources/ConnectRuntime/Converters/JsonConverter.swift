@@ -7,18 +7,23 @@ package final class JsonConverter: Converter {
     package static let className = "org.apache.kafka.connect.json.JsonConverter"
 
     package struct Configuration: ConnectConfiguration {
-        @Field("converter.type", importance: .low, doc: "What the converter is for: key, value or header", check: .oneOf(["key", "value", "header"]))
+        @Field(
+            "converter.type", importance: .low, doc: "What the converter is for: key, value or header",
+            check: .oneOf(["key", "value", "header"]))
         var type: String
         @Field(
-            "schemas.enable", default: "true", importance: .high, doc: "Write and expect the schema beside every payload", group: "Schemas", order: 0,
+            "schemas.enable", default: "true", importance: .high, doc: "Write and expect the schema beside every payload", group: "Schemas",
+            order: 0,
             width: .medium, displayName: "Enable Schemas")
         var schemasEnabled: Bool
         @Field(
-            "schemas.cache.size", default: "1000", importance: .high, doc: "How many schemas to remember as JSON", group: "Schemas", order: 1,
+            "schemas.cache.size", default: "1000", importance: .high, doc: "How many schemas to remember as JSON", group: "Schemas",
+            order: 1,
             width: .medium, displayName: "Schema Cache Size")
         var cacheSize: Int
         @Field(
-            "decimal.format", default: "BASE64", importance: .low, doc: "Decimals as base64 of their bytes, or as numbers", group: "Serialization",
+            "decimal.format", default: "BASE64", importance: .low, doc: "Decimals as base64 of their bytes, or as numbers",
+            group: "Serialization",
             order: 0, width: .medium, displayName: "Decimal Format", check: .oneOfIgnoringCase(["BASE64", "NUMERIC"]))
         var decimalFormat: String
         @Field(
@@ -40,9 +45,16 @@ package final class JsonConverter: Converter {
             schemasEnabled: configuration.schemasEnabled,
             decimalFormat: ConnectJSONOptions.DecimalFormat(rawValue: configuration.decimalFormat.uppercased()) ?? .base64,
             replacesNullWithDefault: configuration.replacesNullWithDefault)
-        if let placeholder = configuration.unavailablePlaceholder { options.unavailablePlaceholder = Array(placeholder.utf8) }
+        if let placeholder = configuration.unavailablePlaceholder { options.unavailablePlaceholder = Self.placeholder(placeholder) }
         self.options = options
         cacheSize = max(1, configuration.cacheSize)
+    }
+
+    /// Debezium's spelling: the text itself, or `hex:` and the bytes.
+    private static func placeholder(_ text: String) -> [UInt8] {
+        guard text.hasPrefix("hex:") else { return Array(text.utf8) }
+        let digits = text.dropFirst(4).compactMap(\.hexDigitValue)
+        return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
     }
 
     package func render(_ column: Column?, count: Int, nullSchemaRows: Bitmap?, topic: String) throws -> RenderedRows {
@@ -60,7 +72,8 @@ package final class JsonConverter: Converter {
                 }
             }
             guard let end = Int32(exactly: out.count) else {
-                throw ConnectorError("converter.batch_too_large", .stop, "A batch of \(count) records for topic \(topic) takes more than 2 GiB as JSON")
+                throw ConnectorError(
+                    "converter.batch_too_large", .stop, "A batch of \(count) records for topic \(topic) takes more than 2 GiB as JSON")
             }
             offsets.append(end)
         }

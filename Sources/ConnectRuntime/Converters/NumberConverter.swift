@@ -33,7 +33,8 @@ package struct NumberConverter: Converter {
         guard let column else { return .absent(count) }
         guard column.schema.type == kind.schemaType else {
             throw ConnectorError(
-                "converter.type_mismatch", .stop, "Invalid schema type for \(kind.rawValue)Converter: \(column.schema.type.rawValue.uppercased())",
+                "converter.type_mismatch", .stop,
+                "Invalid schema type for \(kind.rawValue)Converter: \(column.schema.type.rawValue.uppercased())",
                 hint: "Topic \(topic)")
         }
         var out = VarBytes()

@@ -5,7 +5,9 @@ package struct StringConverter: Converter {
     package static let className = "org.apache.kafka.connect.storage.StringConverter"
 
     struct Configuration: ConnectConfiguration {
-        @Field("converter.type", importance: .low, doc: "What the converter is for: key, value or header", check: .oneOf(["key", "value", "header"]))
+        @Field(
+            "converter.type", importance: .low, doc: "What the converter is for: key, value or header",
+            check: .oneOf(["key", "value", "header"]))
         var type: String
         @Field(
             "converter.encoding", default: "UTF-8", importance: .high, doc: "The encoding of the text; UTF-8 is the only one",

@@ -11,28 +11,40 @@ struct ByLogicalTableRouter: Transform {
             "topic.regex", importance: .low, doc: "A Java regular expression the whole topic name must match", order: 1, width: .long,
             displayName: "Topic regex", check: JavaPattern.check, mandatory: true)
         var topicRegex: String?
-        @Field("topic.replacement", importance: .low, doc: "The new topic; $1 stands for a group", order: 1, width: .long, displayName: "Topic replacement", mandatory: true)
+        @Field(
+            "topic.replacement", importance: .low, doc: "The new topic; $1 stands for a group", order: 1, width: .long,
+            displayName: "Topic replacement", mandatory: true)
         var topicReplacement: String?
         @Field(
-            "key.enforce.uniqueness", default: "true", importance: .low, doc: "Add a member to the key that names the table", order: 1, width: .short,
+            "key.enforce.uniqueness", default: "true", importance: .low, doc: "Add a member to the key that names the table", order: 1,
+            width: .short,
             displayName: "Add source topic name into key")
         var enforcesUniqueness: Bool
         @Field(
             "key.field.regex", importance: .low, doc: "Applied to the old topic to give that member's value", order: 1, width: .long,
             displayName: "Key field regex", check: JavaPattern.check)
         var keyRegex: String?
-        @Field("key.field.replacement", importance: .low, doc: "The replacement for key.field.regex", order: 1, width: .long, displayName: "Key field replacement")
+        @Field(
+            "key.field.replacement", importance: .low, doc: "The replacement for key.field.regex", order: 1, width: .long,
+            displayName: "Key field replacement")
         var keyReplacement: String?
         @Field(
-            "logical.table.cache.size", default: "16", importance: .low, doc: "Kept for compatibility; without effect", order: 1, width: .long,
+            "logical.table.cache.size", default: "16", importance: .low, doc: "Kept for compatibility; without effect", order: 1,
+            width: .long,
             displayName: "Logical table cache size")
         var cacheSize: Int
-        @Field("key.field.name", default: "__dbz__physicalTableIdentifier", doc: "The name of that member", listed: false) var keyField: String
+        @Field("key.field.name", default: "__dbz__physicalTableIdentifier", doc: "The name of that member", listed: false) var keyField:
+            String
         init() {}
 
         func crossCheck() -> [Diagnostic] {
             guard keyRegex != nil, keyReplacement == nil else { return [] }
-            return [Diagnostic("key.field.replacement", "Invalid value null for configuration key.field.replacement: key.field.replacement must be non-empty if key.field.regex is set.")]
+            return [
+                Diagnostic(
+                    "key.field.replacement",
+                    "Invalid value null for configuration key.field.replacement: key.field.replacement must be non-empty if key.field.regex is set."
+                )
+            ]
         }
     }
 
@@ -72,7 +84,9 @@ struct ByLogicalTableRouter: Transform {
             columns.append(.constant(.string(identifier), schema, count: old.count))
         }
         let schema = schemas(old.schema, topic: newTopic) {
-            Schema(.struct, optional: old.schema.isOptional, name: newTopic + ".Key", version: old.schema.version, doc: old.schema.doc, fields: fields)
+            Schema(
+                .struct, optional: old.schema.isOptional, name: newTopic + ".Key", version: old.schema.version, doc: old.schema.doc,
+                fields: fields)
         }
         return Column(schema, count: old.count, .struct(columns), validity: old.validity)
     }
@@ -81,7 +95,8 @@ struct ByLogicalTableRouter: Transform {
         let old = envelope.schema
         let schema = schemas(old, topic: topic) {
             let fields = old.fields.map { field in
-                field.name == "before" || field.name == "after" ? Schema.Field(field.name, field.schema.with(name: .some(topic + ".Value"))) : field
+                field.name == "before" || field.name == "after"
+                    ? Schema.Field(field.name, field.schema.with(name: .some(topic + ".Value"))) : field
             }
             return old.with(name: .some(topic + ".Envelope"), fields: fields)
         }

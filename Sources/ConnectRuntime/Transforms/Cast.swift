@@ -6,7 +6,8 @@ struct Cast<Side: RecordSide>: Transform {
     static var className: String { Side.className("Cast") }
 
     struct Configuration: ConnectConfiguration {
-        @Field("spec", importance: .high, doc: "member:type, separated by commas; or one type for the whole value", check: check) var spec: [String]
+        @Field("spec", importance: .high, doc: "member:type, separated by commas; or one type for the whole value", check: check) var spec:
+            [String]
         @Field("replace.null.with.default", default: "true", doc: "Put the default of a member instead of its null") var replacesNulls: Bool
         init() {}
 
@@ -17,7 +18,10 @@ struct Cast<Side: RecordSide>: Transform {
                 for entry in entries {
                     let type = entry.split(separator: ":", omittingEmptySubsequences: false).last.map(String.init) ?? ""
                     if CastKernel.type(type.trimmingSpaces()) == nil { return "Invalid type found in casting spec: \(type)" }
-                    if !entry.contains(":"), entries.count > 1 { return "Cast transformations that specify a type to cast the entire value to may ONLY specify a single cast in their spec" }
+                    if !entry.contains(":"), entries.count > 1 {
+                        return
+                            "Cast transformations that specify a type to cast the entire value to may ONLY specify a single cast in their spec"
+                    }
                 }
                 return nil
             }
@@ -83,7 +87,8 @@ enum CastKernel {
         let schema = Schema(type, optional: old.isOptional, default: standard)
         let validity = column.validRows
         if case .constant(let constant) = column.storage {
-            return Column(schema, count: column.count, .constant(constant.isNull ? .null : try value(constant, old, type)), validity: column.validity)
+            return Column(
+                schema, count: column.count, .constant(constant.isNull ? .null : try value(constant, old, type)), validity: column.validity)
         }
         if let storage = try numeric(column, to: type) { return Column(schema, count: column.count, storage, validity: validity) }
         let values = try (0..<column.count).map { row in
@@ -96,14 +101,16 @@ enum CastKernel {
 
     /// Numbers to numbers and integers to text, without a value a row.
     private static func numeric(_ column: Column, to type: SchemaType) throws -> Column.Storage? {
-        guard column.schema.name != LogicalName.connectDate, column.schema.name != LogicalName.connectTime, column.schema.name != LogicalName.connectTimestamp || type != .string
+        guard column.schema.name != LogicalName.connectDate, column.schema.name != LogicalName.connectTime,
+            column.schema.name != LogicalName.connectTimestamp || type != .string
         else { return nil }
         let integers: [Int64]
         switch column.storage {
         case .int32(let values): integers = values.map(Int64.init)
         case .int64(let values): integers = values
         case .boolean(let values) where type != .string: integers = values.map { $0 != 0 ? 1 : 0 }
-        case .float32(let values) where type != .string && type != .boolean && type != .float32: return floating(values.map(Double.init), to: type)
+        case .float32(let values) where type != .string && type != .boolean && type != .float32:
+            return floating(values.map(Double.init), to: type)
         case .float64(let values) where type != .string && type != .boolean: return floating(values, to: type)
         default: return nil
         }
@@ -140,7 +147,9 @@ enum CastKernel {
     }
 
     /// `(int) d`: NaN is 0, what is too large is the limit.
-    private static func int(_ value: Double) -> Int32 { value.isNaN ? 0 : Int32(max(-2_147_483_648, min(2_147_483_647, value.rounded(.towardZero)))) }
+    private static func int(_ value: Double) -> Int32 {
+        value.isNaN ? 0 : Int32(max(-2_147_483_648, min(2_147_483_647, value.rounded(.towardZero))))
+    }
     private static func long(_ value: Double) -> Int64 { value.isNaN ? 0 : value >= 0x1p63 ? .max : value <= -0x1p63 ? .min : Int64(value) }
 
     /// One value that is not null.
@@ -156,7 +165,8 @@ enum CastKernel {
         case .float(let f): return floating(Double(f), type, float: f)
         case .double(let d): return floating(d, type, float: Float(d))
         case .bytes(let bytes) where schema.name == LogicalName.decimal:
-            let text = String(decoding: DecimalText.bytes(unscaled: bytes, scale: schema.parameter("scale").flatMap { Int($0) } ?? 0), as: UTF8.self)
+            let text = String(
+                decoding: DecimalText.bytes(unscaled: bytes, scale: schema.parameter("scale").flatMap { Int($0) } ?? 0), as: UTF8.self)
             let number = Double(text) ?? 0
             if type == .int64 || type == .int32 || type == .int16 || type == .int8 {
                 // The integer part, wrapped, as BigDecimal.longValue gives it.
@@ -168,7 +178,8 @@ enum CastKernel {
             return floating(number, type, float: Float(number))
         default:
             throw ConnectorError(
-                "transform.cast", .stop, "Cast transformation does not support casting to/from \(schema.type.rawValue.uppercased()); supported types are primitives")
+                "transform.cast", .stop,
+                "Cast transformation does not support casting to/from \(schema.type.rawValue.uppercased()); supported types are primitives")
         }
     }
 
@@ -210,7 +221,8 @@ enum CastKernel {
             default: .boolean(text.lowercased() == "true")
             }
         guard let value else {
-            throw ConnectorError("transform.cast", .reject, "Value was out of range for requested data type \(type.rawValue.uppercased()), or is no number")
+            throw ConnectorError(
+                "transform.cast", .reject, "Value was out of range for requested data type \(type.rawValue.uppercased()), or is no number")
         }
         return value
     }

@@ -39,7 +39,8 @@ struct FieldReference: Sendable {
         let path = sides[0].split(separator: ".", omittingEmptySubsequences: false).map { String($0).trimmingSpaces() }
         guard sides.count <= 2, path.count <= 2, !path.contains(""), sides.last != "" else {
             throw ConnectorError(
-                "config.invalid", .stop, "Unexpected field name: \(text)", hint: "Write field, struct.field or struct.field:newName, separated by commas")
+                "config.invalid", .stop, "Unexpected field name: \(text)",
+                hint: "Write field, struct.field or struct.field:newName, separated by commas")
         }
         let rename = sides.count == 2 ? String(sides[1]).trimmingSpaces() : nil
         if path.count == 2 {

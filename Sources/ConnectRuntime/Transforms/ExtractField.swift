@@ -6,9 +6,11 @@ struct ExtractField<Side: RecordSide>: Transform {
 
     struct Configuration: ConnectConfiguration {
         @Field("field", doc: "The member; with syntax V2 a dotted path, back-ticks around names that hold dots") var field: String
-        @Field("replace.null.with.default", default: "true", doc: "Put the default of the member instead of its null") var replacesNulls: Bool
+        @Field("replace.null.with.default", default: "true", doc: "Put the default of the member instead of its null") var replacesNulls:
+            Bool
         @Field(
-            "field.syntax.version", default: "V1", importance: .high, doc: "V1: a name. V2: a path", check: .oneOfIgnoringCase(["V1", "V2"]))
+            "field.syntax.version", default: "V1", importance: .high, doc: "V1: a name. V2: a path",
+            check: .oneOfIgnoringCase(["V1", "V2"]))
         var syntax: String
         init() {}
     }
@@ -41,7 +43,9 @@ struct ExtractField<Side: RecordSide>: Transform {
                 name.append(c)
             }
         }
-        if quoted { throw TransformError.config("Incomplete backtick pair in path: [\(text)], consider adding a backslash before the backtick") }
+        if quoted {
+            throw TransformError.config("Incomplete backtick pair in path: [\(text)], consider adding a backslash before the backtick")
+        }
         return path + [name]
     }
 

@@ -3,7 +3,8 @@ import ConnectAPI
 extension ExtractNewRecordState {
     struct Configuration: ConnectConfiguration {
         @Field(
-            "delete.tombstone.handling.mode", default: "tombstone", doc: "What becomes of delete events and tombstones", order: 1, width: .medium,
+            "delete.tombstone.handling.mode", default: "tombstone", doc: "What becomes of delete events and tombstones", order: 1,
+            width: .medium,
             displayName: "Handle delete and tombstone records",
             check: .oneOfIgnoringCase(["drop", "tombstone", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone"]))
         private var handlingMode: String
@@ -16,7 +17,8 @@ extension ExtractNewRecordState {
             displayName: "Field prefix to be added to each field.")
         var addFieldsPrefix: String
         @Field(
-            "add.fields", default: "", importance: .low, doc: "Fields of the envelope to add to the row: field, struct.field or struct.field:newName", order: 1,
+            "add.fields", default: "", importance: .low,
+            doc: "Fields of the envelope to add to the row: field, struct.field or struct.field:newName", order: 1,
             width: .long, displayName: "Adds the specified field(s) to the message if they exist.")
         var addFields: [String]
         @Field(
@@ -44,7 +46,8 @@ extension ExtractNewRecordState {
         // As many tutorials still spell it.
         @Field("drop.tombstones", doc: "Legacy: see delete.tombstone.handling.mode", listed: false) var legacyDropTombstones: Bool?
         @Field(
-            "delete.handling.mode", doc: "Legacy: see delete.tombstone.handling.mode", check: .oneOfIgnoringCase(["drop", "rewrite", "none"]), listed: false)
+            "delete.handling.mode", doc: "Legacy: see delete.tombstone.handling.mode",
+            check: .oneOfIgnoringCase(["drop", "rewrite", "none"]), listed: false)
         private var legacyDeleteMode: String?
         init() {}
 

@@ -36,7 +36,8 @@ struct ExtractNewRecordState: Transform {
         replacesNulls = configuration.replacesNullWithDefault
         guard configuration.dropFieldsHeader == nil else {
             throw ConnectorError(
-                "transform.unsupported", .stop, "drop.fields.header.name is not supported", hint: "Drop columns with column.exclude.list or ReplaceField")
+                "transform.unsupported", .stop, "drop.fields.header.name is not supported",
+                hint: "Drop columns with column.exclude.list or ReplaceField")
         }
     }
 
@@ -121,18 +122,22 @@ struct ExtractNewRecordState: Transform {
         }
         for reference in addedFields {
             guard let column = reference.column(of: envelope) else { continue }
-            let optional = column.with(schema: column.schema.isOptional ? column.schema : schemas(column.schema) { column.schema.with(optional: true) })
+            let optional = column.with(
+                schema: column.schema.isOptional ? column.schema : schemas(column.schema) { column.schema.with(optional: true) })
             fields.append(Schema.Field(reference.name, optional.schema))
             members.append(optional)
         }
-        let schema = schemas(envelope.schema) { Schema.struct(fields, name: after.schema.name, version: after.schema.version, doc: after.schema.doc) }
+        let schema = schemas(envelope.schema) {
+            Schema.struct(fields, name: after.schema.name, version: after.schema.version, doc: after.schema.doc)
+        }
         batch.headers += headers(envelope, batch)
         batch.value = Column(schema, count: count, .struct(members), validity: tombstones.map { !$0 })
         batch.tombstones = tombstones
         let out = part.with(batch)
         guard let routeField else { return [out] }
         guard let route = source.member(routeField) else {
-            throw ConnectorError("transform.unknown_field", .stop, "Unknown field: \(routeField)", hint: "route.by.field names a column of the table")
+            throw ConnectorError(
+                "transform.unknown_field", .stop, "Unknown field: \(routeField)", hint: "route.by.field names a column of the table")
         }
         return out.routed((0..<count).map { fates[$0] == .tombstone ? nil : route[$0].stringValue })
     }
@@ -140,7 +145,9 @@ struct ExtractNewRecordState: Transform {
     private func headers(_ envelope: Column, _ batch: RecordBatch) -> [HeaderColumn] {
         addedHeaders.compactMap { reference in
             reference.column(of: envelope).map { column in
-                guard reference.isOperation, let tombstones = batch.tombstones, !tombstones.noneSet else { return HeaderColumn(reference.name, column) }
+                guard reference.isOperation, let tombstones = batch.tombstones, !tombstones.noneSet else {
+                    return HeaderColumn(reference.name, column)
+                }
                 // A tombstone says it deletes; other fields it does not have.
                 return HeaderColumn(reference.name, Column(column.schema, (0..<batch.count).map { tombstones[$0] ? "d" : column[$0] }))
             }

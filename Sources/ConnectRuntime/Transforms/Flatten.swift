@@ -31,7 +31,8 @@ struct Flatten<Side: RecordSide>: Transform {
     }
 
     private func flatten(
-        _ column: Column, prefix: String, optional: Bool, default standard: Value?, _ columns: inout [Column], _ fields: inout [Schema.Field]
+        _ column: Column, prefix: String, optional: Bool, default standard: Value?, _ columns: inout [Column],
+        _ fields: inout [Schema.Field]
     ) throws {
         for (i, field) in column.schema.fields.enumerated() {
             let name = prefix.isEmpty ? field.name : prefix + delimiter + field.name
@@ -44,7 +45,8 @@ struct Flatten<Side: RecordSide>: Transform {
             case .struct: try flatten(member, prefix: name, optional: isOptional, default: fallback, &columns, &fields)
             case .map:
                 throw ConnectorError(
-                    "transform.unsupported_type", .stop, "Flatten transformation does not support MAP for record with schemas (for field \(name)).")
+                    "transform.unsupported_type", .stop,
+                    "Flatten transformation does not support MAP for record with schemas (for field \(name)).")
             default:
                 fields.append(Schema.Field(name, field.schema.with(optional: isOptional, default: .some(fallback))))
                 columns.append(member)

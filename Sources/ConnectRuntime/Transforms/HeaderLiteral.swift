@@ -9,17 +9,24 @@ enum HeaderLiteral {
         if trimmed == "null" { return (Schema(.string, optional: true), .null) }
         if trimmed == "true" || trimmed == "false" { return (Schema(.boolean), .boolean(trimmed == "true")) }
         if let number = number(trimmed) ?? temporal(trimmed) { return number }
-        if trimmed.hasPrefix("[") || trimmed.hasPrefix("{"), let json = try? JSONValue.parse(trimmed), let container = container(json) { return container }
-        if trimmed.count >= 2, trimmed.hasPrefix("\""), trimmed.hasSuffix("\""), let inner = try? JSONValue.parse(trimmed), let string = inner.stringValue {
+        if trimmed.hasPrefix("[") || trimmed.hasPrefix("{"), let json = try? JSONValue.parse(trimmed), let container = container(json) {
+            return container
+        }
+        if trimmed.count >= 2, trimmed.hasPrefix("\""), trimmed.hasSuffix("\""), let inner = try? JSONValue.parse(trimmed),
+            let string = inner.stringValue
+        {
             return (Schema(.string), .string(string))
         }
         return (Schema(.string), .string(text))
     }
 
     private static func number(_ text: String) -> (Schema, Value)? {
-        guard let first = text.unicodeScalars.first, first == "-" || first == "+" || first == "." || ("0"..."9").contains(first) else { return nil }
+        guard let first = text.unicodeScalars.first, first == "-" || first == "+" || first == "." || ("0"..."9").contains(first) else {
+            return nil
+        }
         if let value = Int64(text) {
-            let type: SchemaType = Int8(exactly: value) != nil ? .int8 : Int16(exactly: value) != nil ? .int16 : Int32(exactly: value) != nil ? .int32 : .int64
+            let type: SchemaType =
+                Int8(exactly: value) != nil ? .int8 : Int16(exactly: value) != nil ? .int16 : Int32(exactly: value) != nil ? .int32 : .int64
             return (Schema(type), .integer(value))
         }
         guard text.allSatisfy({ "+-.eE0123456789".contains($0) }), let value = Double(text), value.isFinite else { return nil }
@@ -34,7 +41,9 @@ enum HeaderLiteral {
             ("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", .int64, LogicalName.connectTimestamp),
         ]
         for (pattern, type, name) in shapes {
-            guard let format = try? JavaDateFormat(pattern), let millis = format.parse(text), format.string(millis) == text else { continue }
+            guard let format = try? JavaDateFormat(pattern), let millis = format.parse(text), format.string(millis) == text else {
+                continue
+            }
             return (Schema(type, name: name, version: 1), .integer(name == LogicalName.connectDate ? millis / 86_400_000 : millis))
         }
         return nil

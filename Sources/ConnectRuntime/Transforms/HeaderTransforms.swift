@@ -64,7 +64,9 @@ struct HeaderFrom<Side: RecordSide>: Transform {
         headers = configuration.headers
         moves = configuration.operation == "move"
         replacesNulls = configuration.replacesNulls
-        guard fields.count == headers.count else { throw TransformError.config("'fields' config must have the same number of elements as 'headers' config.") }
+        guard fields.count == headers.count else {
+            throw TransformError.config("'fields' config must have the same number of elements as 'headers' config.")
+        }
     }
 
     func apply(_ batch: TransformedBatch) throws -> [TransformedBatch] {
@@ -78,7 +80,8 @@ struct HeaderFrom<Side: RecordSide>: Transform {
             guard let member = column.member(field) else { throw TransformError.unknownField(field) }
             added.append(HeaderColumn(header, replacesNulls ? member.replacingNullsWithDefault() : member))
         }
-        var out = moves
+        var out =
+            moves
             ? try Side.structure(batch, purpose: purpose) { members, _ in members.keep { !fields.contains($0) } }[0] : batch
         out.batch.headers += added
         return [out]

@@ -17,7 +17,9 @@ struct HoistField<Side: RecordSide>: Transform {
         guard let column = Side.column(batch.batch) else { return [batch] }
         var out = batch
         Side.set(
-            Column(.struct([Schema.Field(field, column.schema)]), count: column.count, .struct([column]), validity: Side.withoutSchema(batch.batch).map { !$0 }),
+            Column(
+                .struct([Schema.Field(field, column.schema)]), count: column.count, .struct([column]),
+                validity: Side.withoutSchema(batch.batch).map { !$0 }),
             in: &out.batch)
         return [out]
     }

@@ -42,20 +42,25 @@ struct InsertField<Side: RecordSide>: Transform {
             throw TransformError.config("No field insertion configured")
         }
         if fixed != nil, configuration.staticValue == nil {
-            throw TransformError.config("Invalid value null for configuration static.value: No value specified for static field: \(fixed!.name)")
+            throw TransformError.config(
+                "Invalid value null for configuration static.value: No value specified for static field: \(fixed!.name)")
         }
     }
 
     func apply(_ batch: TransformedBatch) throws -> [TransformedBatch] {
         try Side.structure(batch, purpose: "field insertion", replacingNulls: replacesNulls) { members, part in
             let count = part.batch.count
-            if let topic { members.set(topic.name, .constant(.string(part.batch.topic), Schema(.string, optional: topic.isOptional), count: count)) }
+            if let topic {
+                members.set(topic.name, .constant(.string(part.batch.topic), Schema(.string, optional: topic.isOptional), count: count))
+            }
             if let partition {
                 let value = part.partition.map { Value.integer(Int64($0.partition)) } ?? .null
                 members.set(partition.name, .constant(value, Schema(.int32, optional: partition.isOptional), count: count))
             }
             if let offset {
-                guard let first = part.firstOffset else { throw TransformError.config("Offset insertion is only supported for sink connectors") }
+                guard let first = part.firstOffset else {
+                    throw TransformError.config("Offset insertion is only supported for sink connectors")
+                }
                 let offsets = (0..<count).map { first + Int64(part.origins?[$0] ?? $0) }
                 members.set(offset.name, Column(Schema(.int64, optional: offset.isOptional), count: count, .int64(offsets)))
             }
@@ -63,7 +68,9 @@ struct InsertField<Side: RecordSide>: Transform {
                 let schema = Schema(.int64, optional: timestamp.isOptional, name: LogicalName.connectTimestamp, version: 1)
                 members.set(timestamp.name, part.batch.timestamps.with(schema: schema))
             }
-            if let fixed { members.set(fixed.name, .constant(.string(fixedValue), Schema(.string, optional: fixed.isOptional), count: count)) }
+            if let fixed {
+                members.set(fixed.name, .constant(.string(fixedValue), Schema(.string, optional: fixed.isOptional), count: count))
+            }
         }
     }
 }

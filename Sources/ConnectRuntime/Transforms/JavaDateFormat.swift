@@ -24,7 +24,9 @@ struct JavaDateFormat: Sendable {
                     continue
                 }
                 while true {
-                    guard let next = bytes.popFirst() else { throw TransformError.config("Unterminated quote in the date format \(pattern)") }
+                    guard let next = bytes.popFirst() else {
+                        throw TransformError.config("Unterminated quote in the date format \(pattern)")
+                    }
                     if next != c { literal.append(next) } else if bytes.first == c { literal.append(bytes.removeFirst()) } else { break }
                 }
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"):
@@ -195,7 +197,9 @@ struct JavaDateFormat: Sendable {
         }
         if isBC { year = 1 - year }
         if let isPM, isPM, hour < 12 { hour += 12 }
-        guard abs(year) < 10_000_000, abs(month) < 10_000_000, [day, hour, minute, second, millis].allSatisfy({ abs($0) < 1_000_000_000_000 }) else { return nil }
+        guard abs(year) < 10_000_000, abs(month) < 10_000_000,
+            [day, hour, minute, second, millis].allSatisfy({ abs($0) < 1_000_000_000_000 })
+        else { return nil }
         let (extraYears, month0) = (month - 1).flooredDivision(by: 12)
         var days = ISO8601.day(year: year + extraYears, month: Int(month0) + 1, day: 1) + day - 1
         if let dayOfYear { days = ISO8601.day(year: year, month: 1, day: 1) + dayOfYear - 1 }

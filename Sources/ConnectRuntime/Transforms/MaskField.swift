@@ -6,7 +6,8 @@ struct MaskField<Side: RecordSide>: Transform {
 
     struct Configuration: ConnectConfiguration {
         @Field("fields", importance: .high, doc: "Members to mask", check: .nonEmpty) var fields: [String]
-        @Field("replacement", importance: .low, doc: "Stands for numbers and strings instead of the type's zero", check: .nonEmpty) var replacement: String?
+        @Field("replacement", importance: .low, doc: "Stands for numbers and strings instead of the type's zero", check: .nonEmpty)
+        var replacement: String?
         @Field("replace.null.with.default", default: "true", doc: "Put the default of a member instead of its null") var replacesNulls: Bool
         init() {}
     }
@@ -27,7 +28,8 @@ struct MaskField<Side: RecordSide>: Transform {
             for (i, name) in members.names.enumerated() where fields.contains(name) {
                 let column = members.columns[i]
                 if case .constant(.null) = column.storage { continue }
-                members.columns[i] = Column(column.schema, count: column.count, .constant(try mask(column.schema)), validity: column.validity)
+                members.columns[i] = Column(
+                    column.schema, count: column.count, .constant(try mask(column.schema)), validity: column.validity)
             }
         }
     }
@@ -43,9 +45,13 @@ struct MaskField<Side: RecordSide>: Transform {
                 case .float32: Float(replacement).map { .float($0) }
                 case .float64: Double(replacement).map { .double($0) }
                 case .string: .string(replacement)
-                default: throw ConnectorError("transform.mask", .stop, "Cannot mask value of type \(schema.type.rawValue) with custom replacement.")
+                default:
+                    throw ConnectorError(
+                        "transform.mask", .stop, "Cannot mask value of type \(schema.type.rawValue) with custom replacement.")
                 }
-            guard let value else { throw ConnectorError("transform.mask", .stop, "Unable to convert \(replacement) to \(schema.type.rawValue)") }
+            guard let value else {
+                throw ConnectorError("transform.mask", .stop, "Unable to convert \(replacement) to \(schema.type.rawValue)")
+            }
             return value
         }
         switch schema.type {

@@ -28,7 +28,9 @@ extension RecordSide {
 
     /// Applies `change` to the rows that have a value; rows that are null pass as they are, with the schema they have. A tombstone has none and
     /// stays where it is; a null with a schema gets a batch of its own, since the others' schema changes.
-    static func present(_ batch: TransformedBatch, _ change: (TransformedBatch, Column) throws -> TransformedBatch) rethrows -> [TransformedBatch] {
+    static func present(_ batch: TransformedBatch, _ change: (TransformedBatch, Column) throws -> TransformedBatch) rethrows
+        -> [TransformedBatch]
+    {
         guard let column = column(batch.batch) else { return [batch] }
         let tombstones = withoutSchema(batch.batch)
         guard let valid = column.validRows, !valid.allSet else { return [try change(batch, column)] }
@@ -44,7 +46,8 @@ extension RecordSide {
 
     /// As `present`, for a struct: its members may be replaced, added and removed.
     static func structure(
-        _ batch: TransformedBatch, purpose: String, replacingNulls: Bool = false, _ change: (inout StructColumns, TransformedBatch) throws -> Void
+        _ batch: TransformedBatch, purpose: String, replacingNulls: Bool = false,
+        _ change: (inout StructColumns, TransformedBatch) throws -> Void
     ) throws -> [TransformedBatch] {
         try present(batch) { part, column in
             guard column.schema.type == .struct else { throw TransformError.notAStruct(column.schema, purpose) }
@@ -59,7 +62,9 @@ extension RecordSide {
     /// Refuses rows that are null, in the words Kafka Connect has for them.
     static func requireNoNull(_ batch: RecordBatch, purpose: String) throws {
         guard let column = column(batch) else { throw TransformError.null("Map objects supported in absence of schema", purpose) }
-        if let tombstones = withoutSchema(batch), !tombstones.noneSet { throw TransformError.null("Map objects supported in absence of schema", purpose) }
+        if let tombstones = withoutSchema(batch), !tombstones.noneSet {
+            throw TransformError.null("Map objects supported in absence of schema", purpose)
+        }
         if let valid = column.validRows, !valid.allSet { throw TransformError.null("Struct objects supported", purpose) }
     }
 }
@@ -67,7 +72,8 @@ extension RecordSide {
 enum TransformError {
     static func notAStruct(_ schema: Schema, _ purpose: String) -> ConnectorError {
         ConnectorError(
-            "transform.not_a_struct", .reject, "Only Struct objects supported for [\(purpose)], found: \(schema.type.rawValue.uppercased())")
+            "transform.not_a_struct", .reject, "Only Struct objects supported for [\(purpose)], found: \(schema.type.rawValue.uppercased())"
+        )
     }
 
     static func null(_ supported: String, _ purpose: String) -> ConnectorError {
@@ -76,9 +82,13 @@ enum TransformError {
             hint: "Guard the transform with the predicate RecordIsTombstone and negate=true")
     }
 
-    static func unknownField(_ name: String) -> ConnectorError { ConnectorError("transform.unknown_field", .stop, "Unknown field: \(name)") }
+    static func unknownField(_ name: String) -> ConnectorError {
+        ConnectorError("transform.unknown_field", .stop, "Unknown field: \(name)")
+    }
 
-    static func config(_ message: String, hint: String? = nil) -> ConnectorError { ConnectorError("config.invalid", .stop, message, hint: hint) }
+    static func config(_ message: String, hint: String? = nil) -> ConnectorError {
+        ConnectorError("config.invalid", .stop, message, hint: hint)
+    }
 }
 
 /// A struct column taken apart.
@@ -115,6 +125,8 @@ struct StructColumns {
             .struct, name: old.schema.name, version: old.schema.version, doc: old.schema.doc, parameters: old.schema.parameters,
             fields: zip(names, columns).map { Schema.Field($0, $1.schema) })
         // One instance while nothing changed, so that what is cached by schema stays found.
-        return Column(schema == old.schema ? old.schema : schema, count: old.count, .struct(columns), validity: old.validity, unavailable: old.unavailable)
+        return Column(
+            schema == old.schema ? old.schema : schema, count: old.count, .struct(columns), validity: old.validity,
+            unavailable: old.unavailable)
     }
 }

@@ -6,7 +6,9 @@ struct TimestampConverter<Side: RecordSide>: Transform {
 
     struct Configuration: ConnectConfiguration {
         @Field("field", default: "", importance: .high, doc: "The member; empty: the whole value") var field: String
-        @Field("target.type", importance: .high, doc: "string, unix, Date, Time or Timestamp", check: .oneOf(["string", "unix", "Date", "Time", "Timestamp"]))
+        @Field(
+            "target.type", importance: .high, doc: "string, unix, Date, Time or Timestamp",
+            check: .oneOf(["string", "unix", "Date", "Time", "Timestamp"]))
         var target: String
         @Field("format", default: "", doc: "A pattern of java.text.SimpleDateFormat, for text") var format: String
         @Field(
@@ -77,7 +79,9 @@ struct TimestampConverter<Side: RecordSide>: Transform {
     }
 
     private func narrow(_ value: Int64) throws -> Int32 {
-        guard let value = Int32(exactly: value) else { throw ConnectorError("transform.out_of_range", .reject, "A time is too far away for target.type \(target)") }
+        guard let value = Int32(exactly: value) else {
+            throw ConnectorError("transform.out_of_range", .reject, "A time is too far away for target.type \(target)")
+        }
         return value
     }
 
@@ -117,7 +121,8 @@ struct TimestampConverter<Side: RecordSide>: Transform {
                 guard let text = column[row].stringValue else { return 0 }
                 guard let millis = format.parse(text) else {
                     throw ConnectorError(
-                        "transform.unparseable_time", .reject, "Could not parse timestamp: row \(row) of the batch is not of the pattern given by format")
+                        "transform.unparseable_time", .reject,
+                        "Could not parse timestamp: row \(row) of the batch is not of the pattern given by format")
                 }
                 return millis
             }

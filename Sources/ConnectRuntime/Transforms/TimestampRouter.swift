@@ -6,7 +6,8 @@ struct TimestampRouter: Transform {
 
     struct Configuration: ConnectConfiguration {
         @Field("topic.format", default: "${topic}-${timestamp}", importance: .high, doc: "The new name") var topicFormat: String
-        @Field("timestamp.format", default: "yyyyMMdd", importance: .high, doc: "A pattern of java.text.SimpleDateFormat; UTC") var timestampFormat: String
+        @Field("timestamp.format", default: "yyyyMMdd", importance: .high, doc: "A pattern of java.text.SimpleDateFormat; UTC")
+        var timestampFormat: String
         init() {}
     }
 

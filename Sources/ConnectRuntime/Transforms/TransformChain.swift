@@ -23,7 +23,8 @@ package struct TransformChain: Sendable {
         steps = try aliases.filter { !$0.isEmpty }.map { alias in
             let own = Self.section("transforms.\(alias).", values)
             guard let className = own["type"] else {
-                throw ConnectorError("config.invalid", .stop, "Missing required configuration \"transforms.\(alias).type\" which has no default value.")
+                throw ConnectorError(
+                    "config.invalid", .stop, "Missing required configuration \"transforms.\(alias).type\" which has no default value.")
             }
             guard case .transformation(let type)? = plugins.find(.transformation, className)?.implementation else {
                 throw ConnectorError(
@@ -40,7 +41,9 @@ package struct TransformChain: Sendable {
         }
     }
 
-    private static func make<T: Transform>(_ type: T.Type, _ values: [String: String]) throws -> any Transform { try T(T.Configuration(values)) }
+    private static func make<T: Transform>(_ type: T.Type, _ values: [String: String]) throws -> any Transform {
+        try T(T.Configuration(values))
+    }
 
     private static func predicate(_ alias: String, transform: String, _ values: [String: String]) throws -> any Predicate {
         let declared = [String](configText: values["predicates"] ?? "") ?? []
@@ -53,7 +56,8 @@ package struct TransformChain: Sendable {
     }
 
     private static func section(_ prefix: String, _ values: [String: String]) -> [String: String] {
-        Dictionary(uniqueKeysWithValues: values.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
+        Dictionary(
+            uniqueKeysWithValues: values.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
     }
 
     package func apply(_ batch: TransformedBatch) throws -> [TransformedBatch] {
@@ -80,7 +84,8 @@ package struct TransformChain: Sendable {
             }
         } catch let error as ConnectorError {
             throw ConnectorError(
-                error.code, error.disposition, "Transform \(step.alias), topic \(batch.batch.topic): \(error.message)", hint: error.hint, underlying: error)
+                error.code, error.disposition, "Transform \(step.alias), topic \(batch.batch.topic): \(error.message)", hint: error.hint,
+                underlying: error)
         }
     }
 }

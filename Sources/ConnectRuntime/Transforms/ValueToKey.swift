@@ -25,7 +25,9 @@ struct ValueToKey: Transform {
             throw TransformError.notAStruct(batch.batch.value?.schema ?? Schema(.string), purpose)
         }
         let members = try fields.map { field in
-            guard let member = value.member(field) else { throw ConnectorError("transform.unknown_field", .stop, "Field does not exist: \(field)") }
+            guard let member = value.member(field) else {
+                throw ConnectorError("transform.unknown_field", .stop, "Field does not exist: \(field)")
+            }
             return replacesNulls ? member.replacingNullsWithDefault() : member
         }
         var out = batch
