@@ -26,7 +26,7 @@ package final class ParquetWriter {
     private var groupRows = 0
     /// Of the open row group, before encoding.
     private var groupBytes = 0
-    private var finished = ByteBuffer()
+    private var finished = Array("PAR1".utf8)
     private var drainedBytes = 0
     private var isEnded = false
 
@@ -42,7 +42,6 @@ package final class ParquetWriter {
         mapping = try SchemaMapping(schema, options)
         chunks = mapping.leaves.map { ColumnChunkWriter($0, options) }
         pairs = metadata
-        finished.append(Array("PAR1".utf8))
     }
 
     /// Appends the rows of a STRUCT column whose fields are those of the file's schema.
@@ -135,6 +134,7 @@ package final class ParquetWriter {
 
     private func endRowGroup(_ scratch: EncoderScratch) throws(ConnectorError) {
         guard groupRows > 0 else { return }
+        finished.reserveCapacity(finished.count + chunks.reduce(0) { $0 + $1.encodedBytes })
         var records: [ColumnChunkRecord] = []
         for chunk in chunks { records.append(try chunk.finish(into: &finished, fileOffset: drainedBytes, scratch)) }
         groups.append(RowGroupRecord(rows: groupRows, chunks: records))
@@ -150,9 +150,9 @@ package final class ParquetWriter {
 
     /// The bytes finished since the last call: the file's start and whole row groups.
     package func drain() -> [UInt8] {
-        let out = Array(finished.bytes)
+        let out = finished
         drainedBytes += out.count
-        finished.release()
+        finished = []
         return out
     }
 
@@ -164,9 +164,9 @@ package final class ParquetWriter {
         if options.statistics { appendIndexes() }
         var thrift = ThriftWriter()
         FileMetadata(elements: mapping.elements, leafCount: mapping.leaves.count, groups: groups, pairs: pairs).write(to: &thrift, options)
-        finished.append(thrift.buffer.bytes)
-        finished.append(integer: UInt32(thrift.buffer.count))
-        finished.append(Array("PAR1".utf8))
+        finished += thrift.buffer.bytes
+        withUnsafeBytes(of: UInt32(thrift.buffer.count).littleEndian) { finished += $0 }
+        finished += Array("PAR1".utf8)
         return drain()
     }
 
@@ -188,7 +188,7 @@ package final class ParquetWriter {
         var thrift = ThriftWriter()
         body(&thrift)
         let offset = drainedBytes + finished.count
-        finished.append(thrift.buffer.bytes)
+        finished += thrift.buffer.bytes
         return (offset, thrift.buffer.count)
     }
 }

@@ -101,9 +101,11 @@ struct BytesBounds {
     var bounds: Bounds? { seen ? Bounds(min: low, max: high) : nil }
 
     @inline(__always) mutating func include(_ value: UnsafeRawBufferPointer) {
-        if seen && order == .unsigned && value.count >= 8 {
-            let prefix = UInt64(bigEndian: value.loadUnaligned(as: UInt64.self))
+        if seen && order == .unsigned {
+            let prefix = Self.prefix(value)
             if prefix > lowPrefix && prefix < highPrefix { return }
+            // Columns of few values meet their bounds all the time.
+            if prefix == lowPrefix && equals(value, low) || prefix == highPrefix && equals(value, high) { return }
         }
         compare(value)
     }
@@ -122,17 +124,31 @@ struct BytesBounds {
 
     private mutating func setLow(_ value: UnsafeRawBufferPointer) {
         low = Array(value)
-        lowPrefix = Self.prefix(low)
+        lowPrefix = Self.prefix(value)
     }
 
     private mutating func setHigh(_ value: UnsafeRawBufferPointer) {
         high = Array(value)
-        highPrefix = Self.prefix(high)
+        highPrefix = Self.prefix(value)
     }
 
-    private static func prefix(_ bytes: [UInt8]) -> UInt64 {
+    @inline(__always) private func equals(_ value: UnsafeRawBufferPointer, _ bound: [UInt8]) -> Bool {
+        value.count == bound.count
+            && (value.count <= 8 || bound.withUnsafeBytes { memcmp($0.baseAddress!, value.baseAddress!, value.count) == 0 })
+    }
+
+    /// The first eight bytes as a number, with zeros for those that are missing.
+    @inline(__always) private static func prefix(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        let n = bytes.count
+        guard n > 0, let start = bytes.baseAddress else { return 0 }
+        if n >= 8 { return UInt64(bigEndian: start.loadUnaligned(as: UInt64.self)) }
+        if n >= 4 {
+            let head = UInt64(UInt32(bigEndian: start.loadUnaligned(as: UInt32.self)))
+            let tail = UInt64(UInt32(bigEndian: (start + (n &- 4)).loadUnaligned(as: UInt32.self)))
+            return head &<< 32 | (tail &<< UInt64(64 &- 8 &* n)) & 0xFFFF_FFFF
+        }
         var out: UInt64 = 0
-        for i in 0..<8 { out = out << 8 | UInt64(i < bytes.count ? bytes[i] : 0) }
+        for i in 0..<n { out |= UInt64(bytes[i]) &<< UInt64(56 &- 8 &* i) }
         return out
     }
 }

@@ -43,6 +43,24 @@ struct ByteBuffer: ~Copyable {
         if let start = bytes.baseAddress { append(start, count: bytes.count) }
     }
 
+    /// As `append`, without a call to `memcpy` for the few bytes that most strings have.
+    @inline(__always) mutating func append(short bytes: UnsafeRawBufferPointer) {
+        let n = bytes.count
+        guard n > 0, let from = bytes.baseAddress else { return }
+        reserve(n)
+        let to = base + count
+        switch n {
+        case 8...16:
+            to.storeBytes(of: from.loadUnaligned(as: UInt64.self), as: UInt64.self)
+            (to + (n &- 8)).storeBytes(of: (from + (n &- 8)).loadUnaligned(as: UInt64.self), as: UInt64.self)
+        case 4..<8:
+            to.storeBytes(of: from.loadUnaligned(as: UInt32.self), as: UInt32.self)
+            (to + (n &- 4)).storeBytes(of: (from + (n &- 4)).loadUnaligned(as: UInt32.self), as: UInt32.self)
+        default: memcpy(to, from, n)
+        }
+        count &+= n
+    }
+
     mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
 
     /// An unsigned LEB128 number.

@@ -70,13 +70,15 @@ final class BytesEncoder: ValueEncoder {
         _ data: UnsafePointer<UInt8>, _ starts: UnsafePointer<Int32>, _ ends: UnsafePointer<Int32>, _ rows: Range<Int>
     ) {
         page.reserve(plainBytes(.bytes(data, starts: starts, ends: ends), rows))
+        // A copy, so that the loop does not go through the object for every value.
+        var seen = range
         for i in rows {
-            let length = Int(ends[i] &- starts[i])
-            if prefix > 0 { page.append(integer: UInt32(truncatingIfNeeded: length)) }
-            page.append(UnsafeRawPointer(data + Int(starts[i])), count: length)
+            let value = UnsafeRawBufferPointer(start: data + Int(starts[i]), count: Int(ends[i] &- starts[i]))
+            if prefix > 0 { page.append(integer: UInt32(truncatingIfNeeded: value.count)) }
+            page.append(short: value)
+            if limits.bounds { seen.include(value) }
         }
-        guard limits.bounds else { return }
-        for i in rows { range.include(UnsafeRawBufferPointer(start: data + Int(starts[i]), count: Int(ends[i] &- starts[i]))) }
+        range = seen
     }
 
     func finishPage(into out: inout ByteBuffer, _ scratch: EncoderScratch) -> EncodedValues {

@@ -243,19 +243,19 @@ final class ColumnChunkWriter {
     // MARK: The chunk
 
     /// Ends the chunk: appends its pages to `out`, whose first byte is at `fileOffset` of the file, and starts the next one.
-    func finish(into out: inout ByteBuffer, fileOffset: Int, _ scratch: EncoderScratch) throws(ConnectorError) -> ColumnChunkRecord {
+    func finish(into out: inout [UInt8], fileOffset: Int, _ scratch: EncoderScratch) throws(ConnectorError) -> ColumnChunkRecord {
         try finishPage(scratch)
         let start = fileOffset + out.count
-        var dictionaryPages = 0
+        var dictionaryPage = ByteBuffer()
         try encoder.withDictionary { (body, count) throws(ConnectorError) in
-            dictionaryPages = 1
             uncompressedBytes += try Self.store(
-                body, .dictionary(values: count), plainPrefix: 0, options, &scratch.compressor, &scratch.compressed, into: &out)
+                body, .dictionary(values: count), plainPrefix: 0, options, &scratch.compressor, &scratch.compressed, into: &dictionaryPage)
         }
+        out += dictionaryPage.bytes
         let dataOffset = fileOffset + out.count
-        out.append(pages.bytes)
+        out += pages.bytes
         let record = ColumnChunkRecord(
-            leaf: leaf, dictionaryOffset: dictionaryPages > 0 ? start : nil, dataOffset: dataOffset,
+            leaf: leaf, dictionaryOffset: dictionaryPage.count > 0 ? start : nil, dataOffset: dataOffset,
             storedBytes: fileOffset + out.count - start, uncompressedBytes: uncompressedBytes, pages: records,
             dataPages: encodings.sorted { $0.key < $1.key }.map { (encoding: $0.key, count: $0.value) })
         encoder.reset()
