@@ -5,7 +5,7 @@ import Testing
 @testable import ConnectorsPostgres
 
 /// What the connector makes and leaves on the server.
-@Suite struct SlotTests {
+@Suite(.serialized) struct SlotTests {
     private func published(_ db: PostgresDatabase) throws -> String {
         try db.sql("select string_agg(schemaname || '.' || tablename, ',' order by 1) from pg_publication_tables where pubname = '\(db.connection["publication.name"]!)'")
     }

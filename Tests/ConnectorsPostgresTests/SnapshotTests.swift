@@ -5,7 +5,7 @@ import Testing
 
 @testable import ConnectorsPostgres
 
-@Suite struct SnapshotTests {
+@Suite(.serialized) struct SnapshotTests {
     @Test func tablesComeByNameOnceWithMarksAtTheirEnds() async throws {
         try await withPostgres { db in
             try db.sql("""
@@ -85,7 +85,7 @@ import Testing
                 var random = decodeGenerator()
                 while !stop.value {
                     let from = Int.random(in: 1...20_000, using: &random), to = Int.random(in: 1...1000, using: &random)
-                    try db.sql("begin; update a set balance = balance - 1 where id = \(from); update b set balance = balance + 1 where id = \(to); commit")
+                    _ = try await db.ask("begin; update a set balance = balance - 1 where id = \(from); update b set balance = balance + 1 where id = \(to); commit")
                 }
             }.value
             try await db.runSource(["snapshot.max.threads": "4"], into: recorder) {

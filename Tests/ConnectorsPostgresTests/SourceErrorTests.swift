@@ -5,7 +5,7 @@ import Testing
 @testable import ConnectorsPostgres
 
 /// Every error a person can cause says what happened, where, and what to do; and never a password.
-@Suite struct SourceErrorTests {
+@Suite(.serialized) struct SourceErrorTests {
     private func expect(_ error: ConnectorError?, _ code: String, _ disposition: ConnectorError.Disposition, _ words: String..., sourceLocation: SourceLocation = #_sourceLocation) {
         #expect(error?.code == code, sourceLocation: sourceLocation)
         #expect(error?.disposition == disposition, sourceLocation: sourceLocation)

@@ -1,4 +1,5 @@
 import ConnectAPI
+import Dispatch
 import Foundation
 import Synchronization
 import TestSupport
@@ -13,6 +14,8 @@ final class Recorder: SourceOutput {
         /// nil: a tombstone.
         let value: Value?
         let headers: [String: Value]
+        /// Positions in `after` of values the server did not send.
+        let unavailable: [Int]
 
         private func member(_ name: String, of value: Value?, _ names: [String]) -> Value? {
             guard case .struct(let members)? = value, let i = names.firstIndex(of: name) else { return nil }
@@ -105,7 +108,13 @@ final class Recorder: SourceOutput {
         (0..<batch.count).map { row in
             var headers: [String: Value] = [:]
             for header in batch.headers where header.present?[row] ?? true { headers[header.name] = header.values[row] }
-            return Event(topic: batch.topic, key: batch.key?[row], value: batch.isTombstone(row) ? nil : batch.value?[row], headers: headers)
+            var unavailable: [Int] = []
+            if case .struct(let members)? = batch.value?.storage, members.count > 1, case .struct(let fields) = members[1].storage {
+                unavailable = fields.indices.filter { fields[$0].unavailable?[row] ?? false }
+            }
+            return Event(
+                topic: batch.topic, key: batch.key?[row], value: batch.isTombstone(row) ? nil : batch.value?[row], headers: headers,
+                unavailable: unavailable)
         }
     }
 
@@ -154,11 +163,11 @@ struct TimedOut: Error, CustomStringConvertible {
 }
 
 /// Waits for a condition; its deadline is far beyond what a loaded machine needs.
-func eventually(_ what: String, within: Duration = .seconds(60), _ condition: () async throws -> Bool) async throws {
+func eventually(_ what: String, within: Duration = .seconds(90), _ condition: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + within
     while try await !condition() {
         guard ContinuousClock.now < deadline else { throw TimedOut(what: what) }
-        try await Task.sleep(for: .milliseconds(20))
+        try await Task.sleep(for: .milliseconds(30))
     }
 }
 
@@ -197,10 +206,17 @@ extension PostgresDatabase {
         }
     }
 
+    /// As `sql`, without holding a thread of the cooperative pool: there are as few as cores, and the source under test needs them.
+    func ask(_ text: String) async throws -> String {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try sql(text) }) }
+        }
+    }
+
     /// Waits until the connector streams from its slot.
     func untilSlotIsActive() async throws {
         try await eventually("the slot is read") {
-            try sql(
+            try await ask(
                 """
                 select count(*) from pg_replication_slots s join pg_stat_replication r on r.pid = s.active_pid
                 where not s.temporary and s.database = current_database() and r.state in ('catchup', 'streaming')

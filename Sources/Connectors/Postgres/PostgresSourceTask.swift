@@ -141,7 +141,7 @@ package struct PostgresSourceTask: SourceTask {
             return Snapshot.Source(lsn: created.point, name: created.snapshot, exporter: created.connection)
         }
         let replication = try await Connection.open(parameters, for: .replication)
-        let temporary = Slot(name: String("\(slot.name)_snapshot".suffix(63)))
+        let temporary = Slot(name: "sluice_snapshot_\(String(UInt64.random(in: 0 ... .max), radix: 36))")
         let created = try await temporary.create(on: replication, parameters: parameters, temporary: true)
         return Snapshot.Source(lsn: created.consistentPoint, name: created.snapshotName, exporter: replication)
     }

@@ -6,8 +6,8 @@ import Synchronization
 ///     let connection = try await Connection.open(parameters)
 ///     let rows = try await connection.query("SELECT …  WHERE oid = ANY($1::oid[])", ["{1,2}"], "reading the catalog")
 ///
-/// Cancelling the task that waits ends the statement on the server and throws `CancellationError`. After any error of the transport, and
-/// after a cancellation, the connection is of no further use.
+/// Cancelling the task that waits closes the connection, so that the server ends the statement, and throws `CancellationError`. After any error
+/// of the transport, too, the connection is of no further use.
 actor Connection {
     private let thread: ThreadExecutor
     private let interrupt = Interrupt()
@@ -36,6 +36,10 @@ actor Connection {
             let libpq = try LibpqConnection(parameters, for: purpose, interrupt: interrupt)
             self.libpq = libpq
             guard purpose == .queries else { return }
+            if libpq.serverVersion >= 140_000 {
+                // A statement whose client went ends within seconds, whether it sends rows or not; some servers' systems cannot tell.
+                _ = try? libpq.run("SET client_connection_check_interval = '5s'", until: deadline)
+            }
             for statement in parameters.initialStatements {
                 _ = try libpq.run(statement, until: deadline)
             }
@@ -130,7 +134,7 @@ actor Connection {
     func close() { libpq = nil }
 
     private func discardIfBroken(_ error: any Error) {
-        if error is CancellationError { libpq?.cancelStatement() }
+        // Closing ends the statement too: PQcancel would block on a server that is away.
         if error is CancellationError || (error as? ServerError)?.isTransport == true { libpq = nil }
     }
 

@@ -192,16 +192,6 @@ final class LibpqConnection {
             guard Glibc.poll(&descriptor, 1, 100) > 0, PQconsumeInput(handle) == 1 else { return }
         }
     }
-
-    // MARK: Cancelling
-
-    /// Asks the server to end the statement under way; used when a wait was interrupted, so that nothing runs on unobserved.
-    func cancelStatement() {
-        guard let cancel = PQgetCancel(handle) else { return }
-        defer { PQfreeCancel(cancel) }
-        var text = [CChar](repeating: 0, count: 256)
-        _ = PQcancel(cancel, &text, 256)
-    }
 }
 
 /// The rows of a query as text; NULL is nil.

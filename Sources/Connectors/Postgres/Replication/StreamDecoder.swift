@@ -23,6 +23,8 @@ struct StreamDecoder {
     /// Figures since the decoder was made.
     struct Counts: Sendable {
         var creates = 0, updates = 0, deletes = 0, truncates = 0, messages = 0, filtered = 0, transactions = 0
+        /// Values that could not be converted and became null.
+        var erroneous = 0
         var events: Int { creates + updates + deletes + truncates + messages }
     }
 
@@ -45,6 +47,8 @@ struct StreamDecoder {
     private(set) var rows = 0
     private var bytesAtLastCheck = 0
 
+    /// Tables with values that could not be converted, to be told of once each.
+    private var failedTables: [String] = []
     private var transaction: Transaction?
     /// The end of the last commit in this session; nil before any, unless the position brought one.
     private var lastCommitLSN: UInt64?
@@ -72,14 +76,14 @@ struct StreamDecoder {
     }
 
     private struct Table {
-        /// As the stream described it.
-        let relation: RelationMessage
         /// `schema.table`
         let name: String
         /// nil: not captured.
         var builder: ChangeBatchBuilder?
         /// Changes committed before it are in the table's snapshot.
         let snapshotLSN: UInt64
+        /// A value of it could not be converted, which has been said.
+        var hasFailed = false
     }
 
     /// `skipped.operations`
@@ -151,9 +155,8 @@ struct StreamDecoder {
         case .commit(let commit):
             if !filter.skipsTransaction { note(.end, lsn: commit.endLSN) }
             finish(commit)
-        case .relation(let relation):
-            if let i = tables[relation.oid], slots[i].relation == relation { return nil }
-            return .relation(relation)
+        // The same message again means that the catalog's entry was invalidated: nullability, key or default may be new.
+        case .relation(let relation): return .relation(relation)
         case .truncate(let truncate): try append(truncate, start)
         case .message(let message): append(message)
         case .origin, .type: break
@@ -307,9 +310,10 @@ struct StreamDecoder {
     /// Says how a table's changes are read from now on; nil: they are not captured.
     mutating func define(_ relation: RelationMessage, _ schema: TableSchema?) {
         let table = Table(
-            relation: relation, name: "\(relation.schema).\(relation.name)", builder: schema.map { ChangeBatchBuilder($0) },
+            name: "\(relation.schema).\(relation.name)", builder: schema.map { ChangeBatchBuilder($0) },
             snapshotLSN: position.tableSnapshots["\(relation.schema).\(relation.name)"] ?? 0)
         if let i = tables[relation.oid] {
+            if let known = slots[i].builder?.schema, let schema, known.describesTheSame(as: schema) { return }
             finishBuilder(i)
             slots[i] = table
         } else {
@@ -320,7 +324,19 @@ struct StreamDecoder {
 
     private mutating func finishBuilder(_ i: Int) {
         guard slots[i].builder?.isEmpty == false else { return }
+        let before = slots[i].builder!.conversionFailures
         finished += slots[i].builder!.finish()
+        let failures = slots[i].builder!.conversionFailures - before
+        counts.erroneous += failures
+        if failures > 0, !slots[i].hasFailed {
+            slots[i].hasFailed = true
+            failedTables.append(slots[i].name)
+        }
+    }
+
+    mutating func takeFailedTables() -> [String] {
+        defer { failedTables = [] }
+        return failedTables
     }
 
     // MARK: Frames out
@@ -368,5 +384,12 @@ struct StreamDecoder {
     }
     private static func outsideTransaction(_ lsn: UInt64) -> ConnectorError {
         ConnectorError("postgres.protocol", .retry, "A change at LSN \(LSN.text(lsn)) is outside any transaction")
+    }
+}
+
+extension TableSchema {
+    /// Records of both are the same, so a builder of one may go on.
+    fileprivate func describesTheSame(as other: TableSchema) -> Bool {
+        definition == other.definition && row == other.row && key == other.key
     }
 }

@@ -85,7 +85,7 @@ struct Streaming {
             limits: .init(rows: max(16_384, configuration.maxBatchSize), bytes: max(1 << 20, min(4 << 20, context.memoryBudget / 16))))
         var pipeline = Pipeline(
             decoder: decoder, output: output, tracker: tracker, server: server, metrics: StreamingMetrics(context, server: server),
-            heartbeat: Heartbeat(configuration, records, parameters, context.log), idleInterval: statusInterval)
+            heartbeat: Heartbeat(configuration, records, parameters, context.log), idleInterval: statusInterval, log: context.log)
         while let chunk = try await nextChunk(queue, &pipeline) {
             pipeline.decoder.now = WallClock.nanoseconds
             var offset = 0
@@ -135,12 +135,13 @@ private struct Pipeline {
     var metrics: StreamingMetrics
     var heartbeat: Heartbeat
     let idleInterval: Duration
+    let log: Logger
     private var lastFrame: FrameNumber = 0
     private var lastMove = ContinuousClock.now
 
     init(
         decoder: StreamDecoder, output: any SourceOutput, tracker: FlushTracker, server: String, metrics: StreamingMetrics, heartbeat: Heartbeat,
-        idleInterval: Duration
+        idleInterval: Duration, log: Logger
     ) {
         self.decoder = decoder
         self.output = output
@@ -149,6 +150,7 @@ private struct Pipeline {
         self.metrics = metrics
         self.heartbeat = heartbeat
         self.idleInterval = idleInterval
+        self.log = log
     }
 
     /// Everything emitted is in the log.
@@ -158,6 +160,10 @@ private struct Pipeline {
         let frame = decoder.takeFrame()
         try await emit(frame.batches, frame.position)
         metrics.report(decoder)
+        // Invariant 6: what became null is counted (NumberOfErroneousEvents) and said once a table.
+        for table in decoder.takeFailedTables() {
+            log.warn("Table \(table): values that cannot be represented became null, as event.converting.failure.handling.mode=warn says")
+        }
     }
 
     private mutating func emit(_ batches: [RecordBatch], _ position: StreamPosition) async throws {

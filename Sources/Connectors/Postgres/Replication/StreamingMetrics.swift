@@ -21,6 +21,7 @@ struct StreamingMetrics {
         set("TotalNumberOfUpdateEventsSeen", Double(counts.updates))
         set("TotalNumberOfDeleteEventsSeen", Double(counts.deletes))
         set("NumberOfEventsFiltered", Double(counts.filtered))
+        set("NumberOfErroneousEvents", Double(counts.erroneous))
         set("NumberOfCommittedTransactions", Double(counts.transactions))
         guard let committed = decoder.lastCommitMicros else { return }
         set("MilliSecondsBehindSource", Double(max(0, WallClock.nanoseconds / 1000 - committed)) / 1000)

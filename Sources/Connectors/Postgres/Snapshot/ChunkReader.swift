@@ -7,6 +7,7 @@ actor ChunkReader {
     private let batchBytes: Int
     private var builder: SnapshotBatchBuilder?
     private var action = ""
+    private var failures = 0
 
     private static let gatherBytes = 256 << 10
 
@@ -33,6 +34,7 @@ actor ChunkReader {
                 guard building.isAtEnd else {
                     throw ConnectorError("postgres.copy_cut", .retry, "\(action): the COPY stream ended before its trailer")
                 }
+                defer { failures += building.conversionFailures }
                 return building.finish(processedNanos: WallClock.nanoseconds)
             }
             try chunk.withUnsafeBytes { try building.append($0) }
@@ -40,6 +42,12 @@ actor ChunkReader {
         let batch = building.finish(processedNanos: WallClock.nanoseconds)
         builder = building
         return batch
+    }
+
+    /// Values that could not be converted since the last call.
+    func takeConversionFailures() -> Int {
+        defer { failures = 0 }
+        return failures
     }
 
     func close() async { await connection.close() }

@@ -50,6 +50,14 @@ struct Snapshot {
             let rows = try await read(
                 table, info, readers, isFirst: isFirst, isLast: table.name == lastWithRows, output)
             if rows > 0 { isFirst = false }
+            var failures = 0
+            for reader in readers { failures += await reader.takeConversionFailures() }
+            if failures > 0 {
+                // Invariant 6
+                metrics.failed(failures)
+                context.log.warn(
+                    "Table \(table.name): \(failures) values that cannot be represented became null, as event.converting.failure.handling.mode=warn says")
+            }
             position.snapshot?.finished[table.name] = source.lsn
             if table.name == pending.last?.name { position = position.completingSnapshot() }
             try await output.publish(table.name, at: position.sourcePosition(server: configuration.topicPrefix ?? ""))

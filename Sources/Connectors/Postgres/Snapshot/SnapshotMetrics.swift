@@ -25,6 +25,9 @@ struct SnapshotMetrics {
         sink.add("debezium_metrics_TotalNumberOfEventsSeen", self.labels, Double(rows))
     }
 
+    /// Values that could not be converted.
+    func failed(_ values: Int) { sink.add("debezium_metrics_NumberOfErroneousEvents", labels, Double(values)) }
+
     func completed() {
         set("SnapshotRunning", 0)
         set("SnapshotCompleted", 1)
