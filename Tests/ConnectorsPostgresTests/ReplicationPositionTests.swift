@@ -23,11 +23,11 @@ import Testing
         var position = StreamPosition(committed: 300)
         position.lastEvent = .init(lsn: 350, xid: 7, commitMicros: 5, kind: "UPDATE")
         position.partial = .init(xid: 7, changes: 12, lsn: 350, fingerprint: "f")
-        position.tableSnapshots = ["s.t": 400]
+        position.laterUnits = SnapshotLedger(["s.t": 400])
         #expect(try StreamPosition(position.offset) == position)
         var snapshot = StreamPosition(committed: 300)
         snapshot.lastEvent = .init(lsn: 300, xid: 7, commitMicros: 5, kind: nil)
-        snapshot.snapshot = .init(isCompleted: false, finished: ["s.a": 300, "s.b c": 400])
+        snapshot.snapshot = .init(isCompleted: false, finished: SnapshotLedger(["s.a": 300, "s.b c": 400, "s.d[-5,17)": 300]))
         #expect(try StreamPosition(snapshot.offset) == snapshot)
     }
 
@@ -112,6 +112,41 @@ import Testing
         await #expect(throws: CancellationError.self) { try await queue.next() }
     }
 
+    // MARK: The ledger
+
+    @Test func namesOfUnitsAreReadBack() {
+        for range in [nil, KeyRange(lower: nil, upper: 5), KeyRange(lower: -7, upper: nil), KeyRange(lower: -7, upper: 5)] {
+            let (table, found) = SnapshotUnitName.parse(SnapshotUnitName.make("s.a b", range))
+            #expect(table == "s.a b" && found == range)
+        }
+        #expect(SnapshotUnitName.parse("s.odd[x,y)").table == "s.odd[x,y)")
+    }
+
+    /// Whatever the order units finish in and whatever is left at a restart, finished ranges and gaps together are every key once.
+    @Test func finishedRangesAndGapsCoverEveryKeyOnce() {
+        var random = decodeGenerator()
+        for _ in 0..<500 {
+            let cuts = (0..<Int.random(in: 0...6, using: &random)).map { _ in Int64.random(in: -20...20, using: &random) }
+            let pieces = KeyRange().divided(at: cuts).shuffled(using: &random)
+            var ledger = SnapshotLedger(), lsnOfKey: [Int64: UInt64] = [:]
+            for piece in pieces.prefix(Int.random(in: 0...pieces.count, using: &random)) {
+                let lsn = UInt64.random(in: 1...2, using: &random)
+                ledger.finish("s.t", piece, lsn: lsn)
+                for key in Int64(-25)...25 where piece.contains(key) { lsnOfKey[key] = lsn }
+            }
+            ledger.finish("s.t2", KeyRange(lower: 0, upper: 1), lsn: 9)
+            if let whole = ledger.units["s.t"] {
+                #expect(lsnOfKey.count == 51 && lsnOfKey.values.allSatisfy { $0 == whole })
+                continue
+            }
+            for key in Int64(-25)...25 {
+                let finished = ledger.ranges(of: "s.t").filter { $0.range.contains(key) }
+                #expect(finished.map(\.lsn) == (lsnOfKey[key].map { [$0] } ?? []))
+                #expect(ledger.gaps(of: "s.t").filter { $0.contains(key) }.count == (lsnOfKey[key] == nil ? 1 : 0))
+            }
+        }
+    }
+
     // MARK: Start
 
     private func configuration(_ extra: [String: String] = [:]) throws -> PostgresConfiguration {
@@ -156,7 +191,7 @@ import Testing
 
     @Test func anUnfinishedSnapshotIsResumedWhileTheSlotHasTheWAL() throws {
         var unfinished = streamed
-        unfinished.snapshot = .init(isCompleted: false, finished: ["s.a": 300])
+        unfinished.snapshot = .init(isCompleted: false, finished: SnapshotLedger(["s.a": 300]))
         #expect(try decide("initial", unfinished, slot(confirmed: 300)) == .resumeSnapshot(unfinished))
         #expect(try decide("initial", unfinished, nil) == .snapshot)
         #expect(try decide("initial", unfinished, slot(confirmed: 301)) == .snapshot)

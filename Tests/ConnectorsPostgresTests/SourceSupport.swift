@@ -119,6 +119,7 @@ final class Recorder: SourceOutput {
     }
 
     var events: [Event] { state.withLock { $0.events } }
+    var published: Int { state.withLock { $0.published } }
     var count: Int { state.withLock { $0.events.count } }
     var position: SourcePosition? { state.withLock { $0.position } }
     var positions: [SourcePosition] { state.withLock { $0.positions } }

@@ -535,6 +535,11 @@ package struct PostgresConfiguration: ConnectConfiguration {
     // MARK: Read, but not listed by Debezium 3.3
 
     @Field(
+        "sluice.snapshot.unit.bytes", default: "268435456",
+        doc: "Size from which a table with an integer key is read, and resumed after a crash, in parts of about this size",
+        check: .positive, listed: false)
+    var snapshotUnitBytes: Int
+    @Field(
         "snapshot.max.threads",
         doc: "Connections that read a snapshot in parallel; when it is not set, as many as there are cores, up to four",
         check: .positive, listed: false)

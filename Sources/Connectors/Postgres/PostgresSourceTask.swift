@@ -119,7 +119,7 @@ package struct PostgresSourceTask: SourceTask {
             position.snapshot = .init(isCompleted: false)
             return try await snapshot(source, from: position, output)
         case .resumeSnapshot(let position):
-            context.log.info("Resuming the snapshot: \(position.snapshot?.finished.count ?? 0) tables are done")
+            context.log.info("Resuming the snapshot: \(position.snapshot?.finished.units.count ?? 0) parts of it are done")
             return try await snapshot(try await snapshotSource(slotExists: slotExists), from: position, output)
         }
     }

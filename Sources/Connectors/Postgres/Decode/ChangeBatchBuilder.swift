@@ -33,13 +33,16 @@ struct ChangeBatchBuilder {
     ///
     /// Throws `postgres.malformed_message`; the builder is then as it was before.
     @discardableResult
-    mutating func append(_ change: RowChange, in message: UnsafeRawBufferPointer, _ info: ChangeInfo) throws -> Int {
+    mutating func append(
+        _ change: RowChange, in message: UnsafeRawBufferPointer, _ info: ChangeInfo, _ part: ChangePart = .whole
+    ) throws -> Int {
         let base = try store.store(message)
         do throws(MalformedMessage) {
             let old = change.oldTuple >= 0 ? try store.appendTuple(of: message, at: change.oldTuple, storedAt: base) : 0
-            guard change.kind != .delete else { return delete(old, info) }
+            guard change.kind != .delete, part != .delete else { return delete(old, info) }
             let new = try store.appendTuple(of: message, at: change.newTuple, storedAt: base)
-            if change.kind == .insert {
+            if change.kind == .insert || part == .create {
+                if old != 0 { store.resolveUnavailable(of: new, from: old) }
                 rows.append(before: 0, after: new, key: new, .create, info)
                 return 1
             }

@@ -80,8 +80,8 @@ struct StreamDecoder {
         let name: String
         /// nil: not captured.
         var builder: ChangeBatchBuilder?
-        /// Changes committed before it are in the table's snapshot.
-        let snapshotLSN: UInt64
+        /// Which changes are in the table's snapshot already.
+        let units: LaterUnits
         /// A value of it could not be converted, which has been said.
         var hasFailed = false
     }
@@ -181,7 +181,9 @@ struct StreamDecoder {
         }
         guard transaction != nil else { throw Self.outsideTransaction(lsn) }
         if admitted { transaction!.lastLSN = lsn }
-        guard slots[i].builder != nil, slots[i].snapshotLSN <= transaction!.finalLSN, admits(change.kind) else {
+        var part = ChangePart.whole
+        if !slots[i].units.isEmpty { part = try slots[i].units.part(of: change, in: message, finalLSN: transaction!.finalLSN) }
+        guard slots[i].builder != nil, part != .none, admits(change.kind) else {
             counts.filtered += 1
             return
         }
@@ -191,8 +193,10 @@ struct StreamDecoder {
         }
         transaction!.info.lsn = lsn
         transaction!.info.processedNanos = now
-        let made = try slots[i].builder!.append(change, in: message, transaction!.info)
+        let made = try slots[i].builder!.append(change, in: message, transaction!.info, part)
         rows += made
+        // A moved key counts as two events of the transaction.
+        if made == 2, control.transactionTopic != nil { number(slots[i].name) }
         transaction!.emitted += 1
         let kind: String
         switch change.kind {
@@ -219,7 +223,7 @@ struct StreamDecoder {
         transaction!.lastLSN = lsn
         for relation in truncate.relations {
             guard let i = tables[relation] else { throw Self.unknownRelation(relation, lsn) }
-            guard slots[i].builder != nil, slots[i].snapshotLSN <= transaction!.finalLSN, !skips.truncates else {
+            guard slots[i].builder != nil, !slots[i].units.holdWholeTable(at: transaction!.finalLSN), !skips.truncates else {
                 counts.filtered += 1
                 continue
             }
@@ -302,7 +306,7 @@ struct StreamDecoder {
         guard commit.endLSN > position.committed else { return }
         position.committed = commit.endLSN
         position.partial = nil
-        position.tableSnapshots = position.tableSnapshots.isEmpty ? [:] : position.tableSnapshots.filter { $0.value > commit.endLSN }
+        if !position.laterUnits.isEmpty { position.laterUnits = position.laterUnits.later(than: commit.endLSN) }
     }
 
     // MARK: Tables
@@ -311,7 +315,7 @@ struct StreamDecoder {
     mutating func define(_ relation: RelationMessage, _ schema: TableSchema?) {
         let table = Table(
             name: "\(relation.schema).\(relation.name)", builder: schema.map { ChangeBatchBuilder($0) },
-            snapshotLSN: position.tableSnapshots["\(relation.schema).\(relation.name)"] ?? 0)
+            units: LaterUnits(position.laterUnits, relation, schema))
         if let i = tables[relation.oid] {
             if let known = slots[i].builder?.schema, let schema, known.describesTheSame(as: schema) { return }
             finishBuilder(i)

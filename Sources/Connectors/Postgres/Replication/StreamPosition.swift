@@ -17,8 +17,8 @@ struct StreamPosition: Sendable, Hashable {
     var partial: Partial?
     /// nil: streaming has begun.
     var snapshot: SnapshotProgress?
-    /// Tables whose snapshot is younger than `committed`: changes committed before it are in the snapshot already.
-    var tableSnapshots: [String: UInt64] = [:]
+    /// Snapshot units younger than `committed`: changes of theirs that committed before the unit's LSN are in the snapshot already.
+    var laterUnits = SnapshotLedger()
 
     struct LastEvent: Sendable, Hashable {
         var lsn: UInt64
@@ -41,8 +41,7 @@ struct StreamPosition: Sendable, Hashable {
 
     struct SnapshotProgress: Sendable, Hashable {
         var isCompleted: Bool
-        /// Tables finished, with the LSN of the snapshot each was read under: the ledger.
-        var finished: [String: UInt64] = [:]
+        var finished = SnapshotLedger()
     }
 
     init(committed: UInt64) { self.committed = committed }
@@ -66,7 +65,7 @@ extension StreamPosition {
             entries.append(("ts_usec", .integer(lastEvent?.commitMicros ?? 0)))
             entries.append(("snapshot", "INITIAL"))
             entries.append(("snapshot_completed", .boolean(snapshot.isCompleted)))
-            for (table, lsn) in snapshot.finished.sorted(by: { $0.key < $1.key }) {
+            for (table, lsn) in snapshot.finished.units.sorted(by: { $0.key < $1.key }) {
                 entries.append((Self.unitPrefix + table, .integer(Int64(bitPattern: lsn))))
             }
         } else {
@@ -81,7 +80,7 @@ extension StreamPosition {
                 if let fingerprint = partial.fingerprint { entries.append(("sluice_fingerprint", .string(fingerprint))) }
             }
         }
-        for (table, lsn) in tableSnapshots.sorted(by: { $0.key < $1.key }) where lsn > committed {
+        for (table, lsn) in laterUnits.later(than: committed).units.sorted(by: { $0.key < $1.key }) {
             entries.append((Self.unitPrefix + table, .integer(Int64(bitPattern: lsn))))
         }
         return OffsetMap(entries)
@@ -105,19 +104,19 @@ extension StreamPosition {
         self.committed = committed
         let xid = try integer("txId"), kind = offset["messageType"]?.stringValue
         lastEvent = LastEvent(lsn: eventLSN ?? committed, xid: xid, commitMicros: try integer("ts_usec") ?? 0, kind: kind)
-        let tables = Dictionary(
+        let units = SnapshotLedger(Dictionary(
             offset.entries.filter { $0.key.hasPrefix(Self.unitPrefix) }.compactMap { entry in
                 entry.value.integerValue.map { (String(entry.key.dropFirst(Self.unitPrefix.count)), UInt64(bitPattern: $0)) }
-            }, uniquingKeysWith: max)
+            }, uniquingKeysWith: max))
         // Old versions wrote `snapshot: true`.
         let inSnapshot = offset["snapshot"].map { $0.booleanValue ?? ($0.stringValue.map { $0 != "false" } ?? false) } ?? false
         if inSnapshot {
             let isCompleted = offset["snapshot_completed"]?.booleanValue ?? false
-            snapshot = SnapshotProgress(isCompleted: isCompleted, finished: isCompleted ? [:] : tables)
-            if isCompleted { tableSnapshots = tables }
+            snapshot = SnapshotProgress(isCompleted: isCompleted, finished: isCompleted ? SnapshotLedger() : units)
+            if isCompleted { laterUnits = units }
             return
         }
-        tableSnapshots = tables
+        laterUnits = units
         guard let xid, kind != "COMMIT", kind != "MESSAGE" || offset["sluice_ordinal"] != nil else { return }
         partial = Partial(
             xid: UInt32(truncatingIfNeeded: xid), changes: try integer("sluice_ordinal"), lsn: eventLSN ?? committed,

@@ -4,11 +4,11 @@ import ConnectAPI
 ///
 ///     slot ─ exports a snapshot at LSN L ─▶ control connection: catalog, plan        N readers: COPY by ranges of blocks
 ///                                                                                          │ batches
-///     unit (table) ──────────────────────────────── stage ◀── marks first and last row ◀───┘
+///     unit (a table or a range of its key) ──────── stage ◀── marks first and last row ◀───┘
 ///          └─ publish at a position whose ledger has the unit and L: rows and ledger entry in one commit (Invariant 2)
 ///
-/// A crash loses the unfinished unit only. The next start reads what is left under a new snapshot at L′ > L and streams from L: a change of a
-/// table is dropped if it committed before the LSN its unit was read at, and emitted otherwise. So each row's history is seen exactly once.
+/// A crash loses the unfinished unit only. The next start reads what is left under a new snapshot at L′ > L and streams from L: a change is
+/// dropped if it committed before the LSN its row's unit was read at, and emitted otherwise (`LaterUnits`). So each row's history is seen exactly once.
 struct Snapshot {
     let configuration: PostgresConfiguration
     let parameters: ConnectionParameters
@@ -35,20 +35,20 @@ struct Snapshot {
             lsn: source.lsn, xid: clock.integer(0, 1).map { UInt32(truncatingIfNeeded: $0) }, startedMicros: clock.integer(0, 0) ?? 0)
         var position = position
         position.lastEvent = .init(lsn: source.lsn, xid: clock.integer(0, 1), commitMicros: info.startedMicros, kind: nil)
-        let all = try await plan(control)
-        let finished = position.snapshot?.finished ?? [:]
-        let pending = all.filter { finished[$0.name] == nil }
-        let metrics = SnapshotMetrics(context, server: configuration.topicPrefix ?? "", tables: all.count, remaining: pending.count)
+        let ledger = position.snapshot?.finished ?? SnapshotLedger()
+        let (pending, tables) = try await SnapshotPlan(configuration: configuration, filter: filter, factory: factory, connection: control)
+            .units(unfinishedIn: ledger)
+        let metrics = SnapshotMetrics(
+            context, server: configuration.topicPrefix ?? "", tables: tables, remaining: Set(pending.map(\.table)).count)
 
         let readers = try await openReaders(source, for: pending)
         // Everyone has joined: a temporary slot can go, and a walsender is free again.
         await source.exporter.close()
         let lastWithRows = try await lastNonEmpty(pending, control)
-        var isFirst = finished.isEmpty
-        for table in pending {
-            try await output.discard(table.name)
-            let rows = try await read(
-                table, info, readers, isFirst: isFirst, isLast: table.name == lastWithRows, output)
+        var isFirst = ledger.isEmpty
+        for unit in pending {
+            try await output.discard(unit.name)
+            let rows = try await read(unit, info, readers, isFirst: isFirst, isLast: unit.name == lastWithRows, output)
             if rows > 0 { isFirst = false }
             var failures = 0
             for reader in readers { failures += await reader.takeConversionFailures() }
@@ -56,12 +56,12 @@ struct Snapshot {
                 // Invariant 6
                 metrics.failed(failures)
                 context.log.warn(
-                    "Table \(table.name): \(failures) values that cannot be represented became null, as event.converting.failure.handling.mode=warn says")
+                    "Table \(unit.table): \(failures) values that cannot be represented became null, as event.converting.failure.handling.mode=warn says")
             }
-            position.snapshot?.finished[table.name] = source.lsn
-            if table.name == pending.last?.name { position = position.completingSnapshot() }
-            try await output.publish(table.name, at: position.sourcePosition(server: configuration.topicPrefix ?? ""))
-            metrics.finished(table.name, rows: rows)
+            position.snapshot?.finished.finish(unit.table, unit.range, lsn: source.lsn)
+            if unit.name == pending.last?.name { position = position.completingSnapshot() }
+            try await output.publish(unit.name, at: position.sourcePosition(server: configuration.topicPrefix ?? ""))
+            metrics.finished(unit, rows: rows)
         }
         for reader in readers { await reader.close() }
         await control.close()
@@ -74,34 +74,8 @@ struct Snapshot {
         return position
     }
 
-    private func plan(_ control: Connection) async throws -> [SnapshotTable] {
-        let catalog = CatalogQueries(connection: control)
-        let names = try await catalog.tableNames().filter {
-            filter.captures(schema: $0.schema, table: $0.name) && filter.snapshots(schema: $0.schema, table: $0.name)
-        }
-        let definitions = try await catalog.tables(names.map(\.oid)).values.sorted(by: filter.snapshotOrder)
-        let types = try await catalog.types(definitions.flatMap { $0.columns.map(\.typeOID) })
-        let sizes = try await control.query(
-            "SELECT c.oid, pg_relation_size(c.oid) FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::oid[])",
-            ["{" + definitions.map { String($0.oid) }.joined(separator: ",") + "}"], "Reading table sizes")
-        let bytes = Dictionary((0..<sizes.count).map { (sizes.text($0, 0), sizes.integer($0, 1) ?? 0) }, uniquingKeysWith: { a, _ in a })
-        let overridden = Set((configuration.snapshotSelectStatementOverrides ?? "").split(separator: ",").map { $0.trimmingSpaces() })
-        let dividesBlocks = await control.serverVersion >= 140_000
-        let tables = try definitions.map { definition in
-            let name = "\(definition.schema).\(definition.name)"
-            return SnapshotTable(
-                schema: try factory.schema(definition, types: types), override: overridden.contains(name) ? configuration.selectOverrides[name] : nil,
-                bytes: bytes[String(definition.oid)] ?? 0, divides: dividesBlocks && definition.kind == "r")
-        }
-        if configuration.snapshotLockingMode.lowercased() == "shared" {
-            try await control.query("SET LOCAL lock_timeout = \(configuration.snapshotLockTimeoutMilliseconds)", [], "Setting the lock timeout")
-            for table in tables { try await control.query(table.lockStatement, [], "Locking table \(table.name)") }
-        }
-        return tables
-    }
-
-    private func openReaders(_ source: Source, for tables: [SnapshotTable]) async throws -> [ChunkReader] {
-        let wanted = tables.map { $0.statements(readers: configuration.snapshotThreads).count }.max() ?? 0
+    private func openReaders(_ source: Source, for units: [SnapshotUnit]) async throws -> [ChunkReader] {
+        let wanted = units.map { $0.statements(readers: configuration.snapshotThreads).count }.max() ?? 0
         let budget = max(context.memoryBudget / 8, 2 << 20)
         var readers: [ChunkReader] = []
         for _ in 0..<min(wanted, configuration.snapshotThreads) {
@@ -112,23 +86,23 @@ struct Snapshot {
         return readers
     }
 
-    /// The table whose last row is the snapshot's last.
-    private func lastNonEmpty(_ tables: [SnapshotTable], _ control: Connection) async throws -> String? {
-        for table in tables.reversed()
-        where try await control.query(table.existsQuery, [], "Looking into table \(table.name)").isTrue(0, 0) { return table.name }
+    /// The unit whose last row is the snapshot's last.
+    private func lastNonEmpty(_ units: [SnapshotUnit], _ control: Connection) async throws -> String? {
+        for unit in units.reversed()
+        where try await control.query(unit.existsQuery, [], "Looking into table \(unit.table)").isTrue(0, 0) { return unit.name }
         return nil
     }
 
-    /// Reads a table with all readers and stages its rows. One batch is held back: the first and the last row staged carry marks, whichever
+    /// Reads a unit with all readers and stages its rows. One batch is held back: the first and the last row staged carry marks, whichever
     /// reader they come from.
     private func read(
-        _ table: SnapshotTable, _ info: SnapshotInfo, _ readers: [ChunkReader], isFirst: Bool, isLast: Bool, _ output: any SourceOutput
+        _ unit: SnapshotUnit, _ info: SnapshotInfo, _ readers: [ChunkReader], isFirst: Bool, isLast: Bool, _ output: any SourceOutput
     ) async throws -> Int {
         try await withThrowingTaskGroup(of: (reader: ChunkReader, batch: RecordBatch?).self) { group in
-            var statements = table.statements(readers: readers.count).reversed() as [String]
+            var statements = unit.statements(readers: readers.count).reversed() as [String]
             for reader in readers {
                 guard let statement = statements.popLast() else { break }
-                group.addTask { (reader, try await reader.begin(statement, table.schema, info)) }
+                group.addTask { (reader, try await reader.begin(statement, unit.schema, info)) }
             }
             var held: RecordBatch?
             var rows = 0
@@ -136,18 +110,20 @@ struct Snapshot {
                 if batch != nil {
                     group.addTask { (reader, try await reader.nextBatch()) }
                 } else if let statement = statements.popLast() {
-                    group.addTask { (reader, try await reader.begin(statement, table.schema, info)) }
+                    group.addTask { (reader, try await reader.begin(statement, unit.schema, info)) }
                 }
                 guard var batch else { continue }
-                if rows == 0 { batch = batch.settingSnapshotMarker(isFirst ? .first : .firstInDataCollection, row: 0) }
+                if rows == 0, isFirst || unit.beginsTable {
+                    batch = batch.settingSnapshotMarker(isFirst ? .first : .firstInDataCollection, row: 0)
+                }
                 rows += batch.count
-                if let previous = held { try await output.stage([previous], in: table.name) }
+                if let previous = held { try await output.stage([previous], in: unit.name) }
                 held = batch
             }
             if var last = held {
                 let mark: SnapshotMarker = isLast ? .last : rows == 1 && isFirst ? .first : .lastInDataCollection
-                last = last.settingSnapshotMarker(mark, row: last.count - 1)
-                try await output.stage([last], in: table.name)
+                if isLast || unit.endsTable { last = last.settingSnapshotMarker(mark, row: last.count - 1) }
+                try await output.stage([last], in: unit.name)
             }
             return rows
         }
@@ -163,10 +139,10 @@ extension ChunkReader {
 }
 
 extension StreamPosition {
-    /// The snapshot is done: only tables read under a later snapshot than the first are worth remembering.
+    /// The snapshot is done: only units read under a later snapshot than the first are worth remembering.
     func completingSnapshot() -> StreamPosition {
         var done = self
-        done.tableSnapshots = (snapshot?.finished ?? [:]).filter { $0.value > committed }
+        done.laterUnits = (snapshot?.finished ?? SnapshotLedger()).later(than: committed)
         done.snapshot = SnapshotProgress(isCompleted: true)
         return done
     }

@@ -17,11 +17,11 @@ struct SnapshotMetrics {
 
     private func set(_ attribute: String, _ value: Double) { sink.set("debezium_metrics_\(attribute)", labels, value) }
 
-    func finished(_ table: String, rows: Int) {
+    func finished(_ unit: SnapshotUnit, rows: Int) {
         var labels = labels
-        labels["table"] = table
-        sink.set("debezium_metrics_RowsScanned", labels, Double(rows))
-        sink.add("debezium_metrics_RemainingTableCount", self.labels, -1)
+        labels["table"] = unit.table
+        sink.add("debezium_metrics_RowsScanned", labels, Double(rows))
+        if unit.endsTable { sink.add("debezium_metrics_RemainingTableCount", self.labels, -1) }
         sink.add("debezium_metrics_TotalNumberOfEventsSeen", self.labels, Double(rows))
     }
 
