@@ -61,6 +61,16 @@ def wait(seconds, condition):
     return condition()
 
 
+def settle(count, records):
+    """Until the snapshot's records have come and no more do."""
+    seen, since = 0, time.time()
+    while time.time() - since < (0.7 if seen else 30):
+        now = count(records())
+        if now != seen:
+            seen, since = now, time.time()
+        time.sleep(0.1)
+
+
 def play(name, config, wanted):
     """Runs one scenario and returns its records by topic, once as many as recorded have come or nothing more does."""
     psql("-f", f"{HERE}/ddl.sql")
@@ -74,8 +84,7 @@ def play(name, config, wanted):
     slot = config["slot.name"]
     if name != "snapshot-initial-only":
         wait(60, lambda: psql("-c", f"select active from pg_replication_slots where slot_name = '{slot}'") == "t")
-        snapshot = sum(1 for r in wanted if r["payload"] and '"op":"r"' in r["payload"])
-        wait(30, lambda: count(records()) >= snapshot)
+        settle(count, records)
         if not name.startswith("special"):
             psql("-f", f"{HERE}/dml.sql")
         for statement in AFTER.get(name, []):
