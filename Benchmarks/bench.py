@@ -5,7 +5,7 @@ Every rate is checked against the destination: rows counted in the Parquet files
 import glob, json, os, platform, re, shutil, signal, statistics, subprocess, sys, tempfile, threading, time, urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SLUICE = f"{ROOT}/.build/release/sluice"
+SLUICE = os.environ.get("SLUICE_BINARY", f"{ROOT}/.build/release/sluice")
 ROWS = int(os.environ.get("ROWS", 1_000_000))
 RUNS = int(os.environ.get("RUNS", 5))
 BIG = int(os.environ.get("BIG_TRANSACTION", 5_000_000))

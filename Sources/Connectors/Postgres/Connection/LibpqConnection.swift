@@ -158,13 +158,13 @@ final class LibpqConnection {
         }
     }
 
-    /// Reads from the socket what has arrived, about 16 KB a call; true when there was something.
-    func consumeInput() throws -> Bool {
+    /// Reads from the socket what has arrived, about 16 KB a call; returns how many bytes were waiting.
+    func consumeInput() throws -> Int {
         var waiting: Int32 = 0
         guard ioctl(socket, UInt(FIONREAD), &waiting) == 0 else { throw failure }
         // Nothing waiting and yet readable is the end of the connection, which PQconsumeInput then reports.
         guard PQconsumeInput(handle) == 1 else { throw failure }
-        return waiting > 0
+        return Int(waiting)
     }
 
     func waitReadable(until deadline: ContinuousClock.Instant?) throws -> SocketWait {

@@ -26,6 +26,8 @@ struct ReplicationReader: Sendable {
 
     private static let chunkBytes = 512 << 10
     private static let nap: UInt32 = 300
+    /// What libpq takes from the socket in one call.
+    private static let fullRead = 16 << 10
     private static let tick = Duration.milliseconds(250)
 
     /// Runs until interrupted or the stream breaks; the queue learns how it ended. Blocks: call it on a thread that may.
@@ -99,10 +101,12 @@ struct ReplicationReader: Sendable {
         }
     }
 
-    /// Takes everything that has arrived; false: there was nothing.
+    /// Takes everything that has arrived; false: there was nothing. Ends where little was waiting: a loop that goes on for each change that
+    /// arrives meanwhile acknowledges each by itself, and TCP then sends each by itself.
     private func drain(_ session: inout Session) throws -> Bool {
-        var any = false
+        var any = false, waiting: Int
         repeat {
+            waiting = try session.connection.consumeInput()
             messages: while true {
                 switch try session.connection.nextCopyMessage({ try accept($0, &session) }) {
                 case .message: any = true
@@ -112,7 +116,7 @@ struct ReplicationReader: Sendable {
             }
             if session.replyRequested { try sendStatus(&session) }
             if session.chunk.bytes.count >= Self.chunkBytes { handOver(&session) }
-        } while try session.connection.consumeInput() && !queue.isFull
+        } while waiting >= Self.fullRead && !queue.isFull
         handOver(&session)
         return any
     }
