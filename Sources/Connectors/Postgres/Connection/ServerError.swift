@@ -85,6 +85,7 @@ struct ServerError: Error {
                 "Create it (CREATE PUBLICATION \"\(publication!)\" FOR TABLE …) and, if it was dropped while changes were pending, drop slot \(slot ?? "?") and snapshot again")
         case "42704" where slot != nil:
             return made("slot_missing", .stop, "Somebody dropped slot \(slot!). Delete the connector's offsets, or set snapshot.mode=when_needed, to start with a new snapshot")
+        case "42703": return made("table_changed", .retry, "If the table was altered just now, the task begins again with its new columns by itself")
         case _ where ["08", "53", "57", "40", "58", "XX"].contains(sqlState.prefix(2)), "55P03", "25P03":
             return made("server", .retry, nil)
         default: return made("statement", .stop, nil)

@@ -93,6 +93,7 @@ struct Streaming {
                 switch pause {
                 case .frameIsFull: try await pipeline.emit()
                 case .relation(let relation):
+                    try await settle(&pipeline)
                     let schema = try await catalog.schema(relation)
                     if binary, schema?.supportsBinary == false {
                         // Changes of it have not been taken yet: everything before is emitted, the rest is sent again as text.
@@ -108,6 +109,19 @@ struct Streaming {
             }
             try await pipeline.idle()
         }
+    }
+
+    /// The catalog knows a table as it is now, the stream as it was. Changes of tables come in bursts (a migration drops a column, adds two,
+    /// renames one), so the catalog is read half a second after the transaction at hand committed, when the burst is over: a column that is
+    /// gone by then counts as optional, as it does in Debezium, which reads as late. A backlog is older than that and waits for nothing.
+    private func settle(_ pipeline: inout Pipeline) async throws {
+        guard let commit = pipeline.decoder.lastCommitMicros else { return }
+        let rest = commit + 500_000 - WallClock.nanoseconds / 1000
+        guard rest > 0 else { return }
+        try await pipeline.emit()
+        // Clocks may differ: never longer than the time itself.
+        try await Task.sleep(for: .microseconds(min(rest, 500_000)))
+        pipeline.decoder.now = WallClock.nanoseconds
     }
 
     /// The next chunk; emits what is gathered when none is waiting.
