@@ -76,6 +76,11 @@ enum BatchEnvelope {
         }
     }
 
+    /// The checksum an encoded batch carries; 0 when the bytes are too few to hold one.
+    static func checksum(in bytes: [UInt8]) -> UInt32 {
+        bytes.count < 12 ? 0 : bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 8, as: UInt32.self) }
+    }
+
     private static func checksum(_ bytes: UnsafeRawBufferPointer, _ topic: String) -> UInt32 {
         var sum = crc32_z(0, nil, 0)
         var topic = topic

@@ -96,23 +96,27 @@ enum BatchQuery {
             let before = found.count
             try db.rows(
                 """
-                SELECT first_offset, count, memory, rendering, bytes FROM batches LEFT JOIN blobs ON blobs.id = batches.blob
+                SELECT first_offset, count, memory, rendering, bytes, seal FROM batches LEFT JOIN blobs ON blobs.id = batches.blob
                 WHERE partition = ? AND first_offset >= ? AND first_offset < ? ORDER BY first_offset LIMIT 64
                 """, .integer(id), .integer(from), .integer(end)
             ) { row in
-                if isFull || (!found.isEmpty && memory + Int(row.integer(2)) > maxBytes) {
+                if isFull || (!found.isEmpty && memory &+ Int(row.integer(2)) > maxBytes) {
                     isFull = true
                     return
                 }
                 let start = row.integer(0), count = Int(row.integer(1))
-                guard start <= expected, start + Int64(count) > expected, !row.isNull(4) else {
+                // The seal first: after it the figures are those that were written.
+                guard !row.isNull(4), case let blob = row.blob(4),
+                    row.integer(5) == BatchSeal.make(partition: id, firstOffset: start, count: Int64(count), checksum: BatchEnvelope.checksum(in: blob)),
+                    start <= expected, start + Int64(count) > expected
+                else {
                     // What lies before the damage is good and is read first.
                     isFull = true
                     return
                 }
-                memory += Int(row.integer(2))
+                memory &+= Int(row.integer(2))
                 expected = start + Int64(count)
-                found.append(StoredBytes(firstOffset: start, count: count, rendering: UInt32(row.integer(3)), blob: row.blob(4)))
+                found.append(StoredBytes(firstOffset: start, count: count, rendering: UInt32(truncatingIfNeeded: row.integer(3)), blob: blob))
             }
             if found.count == before { break }
             from = expected

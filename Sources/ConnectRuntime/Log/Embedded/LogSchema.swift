@@ -56,11 +56,11 @@ enum LogSchema {
         CREATE TABLE blobs (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
         CREATE TABLE batches (
             partition INTEGER NOT NULL, first_offset INTEGER NOT NULL, count INTEGER NOT NULL, blob INTEGER NOT NULL,
-            memory INTEGER NOT NULL, stored INTEGER NOT NULL, rendering INTEGER NOT NULL, written INTEGER NOT NULL,
+            memory INTEGER NOT NULL, stored INTEGER NOT NULL, rendering INTEGER NOT NULL, written INTEGER NOT NULL, seal INTEGER NOT NULL,
             PRIMARY KEY (partition, first_offset)) WITHOUT ROWID;
         CREATE TABLE staged (
             connector TEXT NOT NULL, unit TEXT NOT NULL, sequence INTEGER NOT NULL, partition INTEGER NOT NULL, count INTEGER NOT NULL,
-            blob INTEGER NOT NULL, memory INTEGER NOT NULL, stored INTEGER NOT NULL, rendering INTEGER NOT NULL,
+            blob INTEGER NOT NULL, memory INTEGER NOT NULL, stored INTEGER NOT NULL, rendering INTEGER NOT NULL, checksum INTEGER NOT NULL,
             PRIMARY KEY (connector, unit, sequence)) WITHOUT ROWID;
         CREATE TABLE garbage (blob INTEGER PRIMARY KEY, stored INTEGER NOT NULL);
         CREATE TABLE source_positions (
@@ -77,4 +77,17 @@ enum LogSchema {
             id INTEGER PRIMARY KEY, connector TEXT NOT NULL, topic TEXT NOT NULL, UNIQUE (connector, topic));
 
         """
+}
+
+/// Ties an index row to its place and to its blob, so that a damaged index cannot pass one batch's records for another's.
+enum BatchSeal {
+    /// - Parameter checksum: the blob's own, see `BatchEnvelope.checksum(in:)`.
+    static func make(partition: Int64, firstOffset: Int64, count: Int64, checksum: UInt32) -> Int64 {
+        var seal: UInt64 = 0x9E37_79B9_7F4A_7C15
+        for part in [UInt64(bitPattern: partition), UInt64(bitPattern: firstOffset), UInt64(bitPattern: count), UInt64(checksum)] {
+            seal = (seal ^ part) &* 0xFF51_AFD7_ED55_8CCD
+            seal ^= seal >> 32
+        }
+        return Int64(bitPattern: seal)
+    }
 }

@@ -36,17 +36,23 @@ struct LogTransaction {
         let blob = try db.insert("INSERT INTO blobs (bytes) VALUES (?)", blob: encoded.blob)
         try index(
             partition, count: encoded.batch.count, blob: blob, memory: StoredBatch.memory(of: encoded.batch), stored: encoded.blob.count,
-            rendering: Int64(encoded.renderingNumber))
+            rendering: Int64(encoded.renderingNumber), checksum: BatchEnvelope.checksum(in: encoded.blob))
         appended.append(StoredBatch(partition: name, firstOffset: partition.end, batch: encoded.batch, rendering: encoded.rendering))
         partition.end += Int64(encoded.batch.count)
         partitions[name] = partition
     }
 
-    private func index(_ partition: LogIndex.Partition, count: Int, blob: Int64, memory: Int, stored: Int, rendering: Int64) throws {
+    private func index(
+        _ partition: LogIndex.Partition, count: Int, blob: Int64, memory: Int, stored: Int, rendering: Int64, checksum: UInt32
+    ) throws {
+        let seal = BatchSeal.make(partition: partition.id, firstOffset: partition.end, count: Int64(count), checksum: checksum)
         try db.run(
-            "INSERT INTO batches (partition, first_offset, count, blob, memory, stored, rendering, written) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            """
+            INSERT INTO batches (partition, first_offset, count, blob, memory, stored, rendering, written, seal)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
             .integer(partition.id), .integer(partition.end), .integer(Int64(count)), .integer(blob), .integer(Int64(memory)),
-            .integer(Int64(stored)), .integer(rendering), .integer(now))
+            .integer(Int64(stored)), .integer(rendering), .integer(now), .integer(seal))
     }
 
     // MARK: Units
@@ -60,29 +66,29 @@ struct LogTransaction {
             let blob = try db.insert("INSERT INTO blobs (bytes) VALUES (?)", blob: encoded.blob)
             try db.run(
                 """
-                INSERT INTO staged (connector, unit, sequence, partition, count, blob, memory, stored, rendering)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO staged (connector, unit, sequence, partition, count, blob, memory, stored, rendering, checksum)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 .text(connector), .text(unit), .integer(sequence), .integer(partition.id), .integer(Int64(encoded.batch.count)),
                 .integer(blob), .integer(Int64(StoredBatch.memory(of: encoded.batch))), .integer(Int64(encoded.blob.count)),
-                .integer(Int64(encoded.renderingNumber)))
+                .integer(Int64(encoded.renderingNumber)), .integer(Int64(BatchEnvelope.checksum(in: encoded.blob))))
             sequence += 1
         }
     }
 
     /// Gives a unit's batches their offsets: index rows move, blobs stay where they are.
     mutating func publish(unit: String, connector: String) throws {
-        struct Staged { let partition, blob, rendering: Int64, count, memory, stored: Int }
+        struct Staged { let partition, blob, rendering: Int64, count, memory, stored: Int, checksum: UInt32 }
         var staged: [Staged] = [], names: [Int64: TopicPartition] = [:]
         try db.rows(
             """
-            SELECT partition, count, blob, memory, stored, rendering FROM staged WHERE connector = ? AND unit = ? ORDER BY sequence
+            SELECT partition, count, blob, memory, stored, rendering, checksum FROM staged WHERE connector = ? AND unit = ? ORDER BY sequence
             """, .text(connector), .text(unit)
         ) { row in
             staged.append(
                 Staged(
                     partition: row.integer(0), blob: row.integer(2), rendering: row.integer(5), count: Int(row.integer(1)),
-                    memory: Int(row.integer(3)), stored: Int(row.integer(4))))
+                    memory: Int(row.integer(3)), stored: Int(row.integer(4)), checksum: UInt32(truncatingIfNeeded: row.integer(6))))
         }
         for id in Set(staged.map(\.partition)) {
             try db.rows("SELECT topic, partition FROM partitions WHERE id = ?", .integer(id)) { row in
@@ -93,7 +99,8 @@ struct LogTransaction {
             guard let name = names[batch.partition] else { throw ConnectorError.corrupt("unit \(unit) has rows of an unknown partition") }
             var partition = try self.partition(name)
             try index(
-                partition, count: batch.count, blob: batch.blob, memory: batch.memory, stored: batch.stored, rendering: batch.rendering)
+                partition, count: batch.count, blob: batch.blob, memory: batch.memory, stored: batch.stored, rendering: batch.rendering,
+                checksum: batch.checksum)
             partition.end += Int64(batch.count)
             partitions[name] = partition
         }
