@@ -86,6 +86,48 @@ import Testing
         }
     }
 
+    /// A backlog is read by stretches of WAL, in two sessions in turn; what is written meanwhile is streamed after it.
+    @Test(arguments: [true, false]) func aBacklogIsCaughtUpWithoutLossOrRepetition(binary: Bool) async throws {
+        try await withPostgres { db in
+            try db.sql("create table a(id int primary key, v text\(binary ? "" : ", x int4range"))")
+            let recorder = Recorder(), noData = ["snapshot.mode": "no_data"]
+            try await db.runSource(noData, into: recorder) {
+                try await db.untilSlotIsActive()
+                try db.sql("insert into a values (0, 'first')")
+                try await eventually("streaming") { recorder.count == 1 }
+            }
+            let loads = (0..<12).map { "insert into a(id, v) select i, repeat('x', 900) from generate_series(\($0 * 5000 + 1), \($0 * 5000 + 5000)) i;" }
+            try db.sql(loads.joined(separator: "\n"))
+            // A process that dies inside the backlog, twice.
+            for limit in [10_000, 40_000] {
+                recorder.crash(afterEvents: limit)
+                await #expect(throws: Recorder.Crash.self) { try await db.runSource(noData, into: recorder) { try await eventually("never") { false } } }
+                recorder.restart()
+            }
+            try await db.runSource(noData, into: recorder) {
+                try await eventually("the backlog is there") { recorder.count >= 60_001 }
+                try await db.untilSlotIsActive()
+                try db.sql("insert into a values (70000, 'after')")
+                try await eventually("streaming goes on") { recorder.count >= 60_002 }
+            }
+            #expect(ids(recorder, "a") == Array(0...60_000).map(Int64.init) + [70_000])
+            #expect(try db.sql("select count(*) from pg_replication_slots where database = current_database()") == "1")
+        }
+    }
+
+    /// A role that may stream but for which no slot is left: the backlog is streamed.
+    @Test func aBacklogIsStreamedWhereNoSlotIsFree() async throws {
+        let server = try PostgresServer.start(settings: ["max_replication_slots=1"])
+        let db = PostgresDatabase(server: server, name: "postgres")
+        try db.sql("create table a(id int primary key, v text)")
+        let recorder = Recorder(), noData = ["snapshot.mode": "no_data"]
+        try await db.runSource(noData, into: recorder) { try await db.untilSlotIsActive() }
+        try db.sql("insert into a select i, repeat('x', 900) from generate_series(1, 50000) i")
+        try await db.runSource(noData, into: recorder) { try await eventually("the backlog is there") { recorder.count >= 50_000 } }
+        #expect(ids(recorder, "a") == Array(1...50_000).map(Int64.init))
+        try server.stop()
+    }
+
     @Test func interleavedTransactionsComeInCommitOrder() async throws {
         try await withPostgres { db in
             try db.sql("create extension dblink; create table a(id int primary key, v text)")

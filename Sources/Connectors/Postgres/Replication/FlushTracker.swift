@@ -38,3 +38,10 @@ final class FlushTracker: Sendable {
         }
     }
 }
+
+/// A yes that is said once and seen by all.
+final class Flag: Sendable {
+    private let value = Mutex(false)
+    var isSet: Bool { value.withLock { $0 } }
+    func set() { value.withLock { $0 = true } }
+}

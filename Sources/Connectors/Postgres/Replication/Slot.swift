@@ -14,6 +14,8 @@ struct Slot: Sendable {
         let walStatus: String?
         /// Bytes of WAL the slot keeps from being removed.
         let retainedBytes: Int64?
+        /// Bytes of WAL between what was acknowledged and what is written now.
+        var lagBytes: Int64?
     }
 
     /// nil: there is no such slot.
@@ -21,14 +23,16 @@ struct Slot: Sendable {
         let rows = try await connection.query(
             """
             SELECT plugin, database, active_pid, restart_lsn, confirmed_flush_lsn, to_jsonb(s) ->> 'wal_status',
-              pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END, restart_lsn)::bigint
-            FROM pg_catalog.pg_replication_slots s WHERE slot_name = $1
+              pg_wal_lsn_diff(now, restart_lsn)::bigint, pg_wal_lsn_diff(now, confirmed_flush_lsn)::bigint
+            FROM pg_catalog.pg_replication_slots s,
+              (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END AS now) AS wal
+            WHERE slot_name = $1
             """, [name], "Reading the state of slot \(name)")
         guard rows.count == 1 else { return nil }
         return State(
             plugin: rows.text(0, 0), database: rows.text(0, 1), activePID: rows[0, 2].flatMap { Int32($0) },
             restartLSN: rows[0, 3].flatMap(LSN.parse), confirmedFlushLSN: rows[0, 4].flatMap(LSN.parse), walStatus: rows[0, 5],
-            retainedBytes: rows.integer(0, 6))
+            retainedBytes: rows.integer(0, 6), lagBytes: rows.integer(0, 7))
     }
 
     /// What `CREATE_REPLICATION_SLOT` answers. The snapshot lives while the connection it was made on stays open and idle.

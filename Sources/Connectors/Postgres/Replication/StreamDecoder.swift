@@ -113,6 +113,13 @@ struct StreamDecoder {
     /// The transaction that is emitted again whole, once.
     mutating func takeTransactionToRepeat() -> UInt32? { filter.takeRepeatedTransaction() }
 
+    /// The stream begins again, at the position: what was gathered stays, and what is sent again of it is skipped.
+    mutating func reconnect() {
+        position = positionInTransaction
+        transaction = nil
+        filter = ResumeFilter(resumingAt: position, fingerprint: fingerprint)
+    }
+
     // MARK: Frames in
 
     /// Reads frames from `offset` on until the chunk ends (nil) or something else must happen first.

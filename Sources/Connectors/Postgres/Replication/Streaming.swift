@@ -2,9 +2,9 @@ import ConnectAPI
 
 /// Streams changes from a position on, until cancelled.
 ///
-///     reader thread ─▶ ChunkQueue ─▶ decoder ─▶ frame ─▶ output.emit ─▶ log
-///          ▲                                                  │ durable
-///          └── flush LSN ◀── FlushTracker ◀───────────────────┘ (Invariant 1)
+///     CatchUp (a backlog) │ reader thread ─▶ ChunkQueue ─▶ decoder ─▶ frame ─▶ output.emit ─▶ log
+///                                ▲                                                  │ durable
+///                                └── flush LSN ◀── FlushTracker ◀───────────────────┘ (Invariant 1)
 ///
 /// A frame is emitted when the input has run dry at the end of a transaction and the log has everything before, or when enough is gathered: a
 /// single change waits for nothing, and under load frames grow by themselves.
@@ -22,41 +22,86 @@ struct Streaming {
     private var statusInterval: Duration { .milliseconds(configuration.statusUpdateIntervalMilliseconds) }
     private static let linger = Duration.milliseconds(5)
 
-    /// Thrown inside to start again in text: a table got a column whose binary form we cannot read.
-    private struct TextNeeded: Error { let position: StreamPosition }
+    /// Why a stream ends before the connector does.
+    private enum Turn: Error {
+        /// A table got a column whose binary form we cannot read.
+        case textNeeded
+        /// The walsender cannot keep up with what is written.
+        case behind
+    }
 
     func run(from start: StreamPosition, binary: Bool) async throws {
-        let tracker = FlushTracker(flushed: configuration.flushesLSN ? start.committed : 0)
-        var position = start, binary = binary
+        var pipeline = makePipeline(from: start), binary = binary
+        let catchUpFails = Flag()
         while true {
             do {
-                try await session(from: position, binary: binary, tracker)
-            } catch let needed as TextNeeded {
+                let options = try await options(binary: binary)
+                if !catchUpFails.isSet {
+                    try await catchUp(&pipeline, binary, options, catchUpFails)
+                    pipeline.decoder.reconnect()
+                }
+                try await stream(&pipeline, binary, options, watchesLag: !catchUpFails.isSet)
+            } catch Turn.textNeeded {
                 context.log.info("A captured column cannot be read in binary form: streaming goes on in text")
-                position = needed.position
                 binary = false
-            }
+            } catch Turn.behind {}
+            pipeline.decoder.reconnect()
         }
     }
 
-    private func session(from start: StreamPosition, binary: Bool, _ tracker: FlushTracker) async throws {
-        let queue = ChunkQueue(capacity: max(2 << 20, min(16 << 20, context.memoryBudget / 8)))
-        let interrupt = Interrupt()
+    private func makePipeline(from start: StreamPosition) -> Pipeline {
+        let records = ControlRecords(source: configuration.sourceIdentity, conversion: configuration.valueConversion)
+        let filter = filter
+        let decoder = StreamDecoder(
+            resumingAt: start, fingerprint: fingerprint, skips: .init(configuration.skippedOperations),
+            control: .init(
+                records: records, messageTopic: configuration.topic(server, "message"), capturesMessage: { filter.capturesMessage(prefix: $0) },
+                transactionTopic: configuration.provideTransactionMetadata ? configuration.topic(server, configuration.topicTransaction) : nil),
+            limits: .init(rows: max(16_384, configuration.maxBatchSize), bytes: max(1 << 20, min(4 << 20, context.memoryBudget / 16))))
+        return Pipeline(
+            decoder: decoder, output: output, tracker: FlushTracker(flushed: configuration.flushesLSN ? start.committed : 0), server: server,
+            metrics: StreamingMetrics(context, server: server), heartbeat: Heartbeat(configuration, records, parameters, context.log),
+            idleInterval: statusInterval, log: context.log)
+    }
+
+    private func makeQueue() -> ChunkQueue { ChunkQueue(capacity: max(2 << 20, min(16 << 20, context.memoryBudget / 8))) }
+
+    private func flushed(_ tracker: FlushTracker) -> @Sendable () -> UInt64 {
         let output = output, flushes = configuration.flushesLSN
+        return { flushes ? tracker.flushed(durable: output.durable) : 0 }
+    }
+
+    /// Reads a backlog by stretches; returns at once when there is none.
+    private func catchUp(_ pipeline: inout Pipeline, _ binary: Bool, _ options: [(String, String)], _ fails: Flag) async throws {
+        let queue = makeQueue(), start = pipeline.decoder.position.committed
+        let reader = CatchUp(
+            parameters: parameters, slot: slot, options: options, queue: queue, log: context.log, flushed: flushed(pipeline.tracker), fails: fails)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await reader.run(from: start) }
+            defer { group.cancelAll() }
+            try await consume(queue, &pipeline, binary)
+        }
+    }
+
+    /// Reads what the walsender sends, until cancelled.
+    private func stream(_ pipeline: inout Pipeline, _ binary: Bool, _ options: [(String, String)], watchesLag: Bool) async throws {
+        let queue = makeQueue(), interrupt = Interrupt(), lag = Flag()
         let reader = ReplicationReader(
-            parameters: parameters, slot: slot.name, publication: configuration.publicationName, start: start.committed,
-            options: try await options(binary: binary), statusInterval: statusInterval, retries: configuration.slotMaxRetries,
+            parameters: parameters, slot: slot.name, publication: configuration.publicationName, start: pipeline.decoder.position.committed,
+            options: options, statusInterval: statusInterval, retries: configuration.slotMaxRetries,
             retryDelay: .milliseconds(configuration.slotRetryDelayMilliseconds), queue: queue, interrupt: interrupt, log: context.log,
-            flushed: { flushes ? tracker.flushed(durable: output.durable) : 0 })
+            flushed: flushed(pipeline.tracker))
         let thread = ThreadExecutor("pg-stream")
         defer { thread.stop() }
+        let monitor = SlotMonitor(
+            parameters: parameters, slot: slot, context: context, server: server, isStarved: { queue.isEmpty }, behind: watchesLag ? lag : nil)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask(executorPreference: thread) {
                 await withTaskCancellationHandler { reader.run() } onCancel: { interrupt.fire() }
             }
-            group.addTask { await SlotMonitor(parameters: parameters, slot: slot, context: context, server: server).run() }
+            group.addTask { await monitor.run() }
             defer { group.cancelAll() }
-            try await consume(queue, from: start, binary: binary, tracker)
+            try await consume(queue, &pipeline, binary, lag)
         }
     }
 
@@ -74,18 +119,8 @@ struct Streaming {
 
     // MARK: The decoding task
 
-    private func consume(_ queue: ChunkQueue, from start: StreamPosition, binary: Bool, _ tracker: FlushTracker) async throws {
-        let records = ControlRecords(source: configuration.sourceIdentity, conversion: configuration.valueConversion)
-        let filter = filter
-        let decoder = StreamDecoder(
-            resumingAt: start, fingerprint: fingerprint, skips: .init(configuration.skippedOperations),
-            control: .init(
-                records: records, messageTopic: configuration.topic(server, "message"), capturesMessage: { filter.capturesMessage(prefix: $0) },
-                transactionTopic: configuration.provideTransactionMetadata ? configuration.topic(server, configuration.topicTransaction) : nil),
-            limits: .init(rows: max(16_384, configuration.maxBatchSize), bytes: max(1 << 20, min(4 << 20, context.memoryBudget / 16))))
-        var pipeline = Pipeline(
-            decoder: decoder, output: output, tracker: tracker, server: server, metrics: StreamingMetrics(context, server: server),
-            heartbeat: Heartbeat(configuration, records, parameters, context.log), idleInterval: statusInterval, log: context.log)
+    /// Decodes and emits until the queue ends.
+    private func consume(_ queue: ChunkQueue, _ pipeline: inout Pipeline, _ binary: Bool, _ lag: Flag? = nil) async throws {
         while let chunk = try await nextChunk(queue, &pipeline) {
             pipeline.decoder.now = WallClock.nanoseconds
             var offset = 0
@@ -95,11 +130,8 @@ struct Streaming {
                 case .relation(let relation):
                     try await settle(&pipeline)
                     let schema = try await catalog.schema(relation)
-                    if binary, schema?.supportsBinary == false {
-                        // Changes of it have not been taken yet: everything before is emitted, the rest is sent again as text.
-                        try await pipeline.emit()
-                        throw TextNeeded(position: pipeline.decoder.positionInTransaction)
-                    }
+                    // Changes of it have not been taken yet: they are sent again as text.
+                    if binary, schema?.supportsBinary == false { throw Turn.textNeeded }
                     pipeline.decoder.define(relation, schema)
                 }
             }
@@ -108,6 +140,7 @@ struct Streaming {
                     "The publication changed while transaction \(xid) was half emitted: it is emitted again from its start, so its first changes come twice")
             }
             try await pipeline.idle()
+            if let lag, lag.isSet { throw Turn.behind }
         }
     }
 

@@ -34,13 +34,18 @@ struct SlotMonitor {
     let slot: Slot
     let context: TaskContext
     let server: String
+    /// Whether the decoding task waits for the walsender.
+    let isStarved: @Sendable () -> Bool
+    /// Set when the walsender falls behind what is written, twice in a row.
+    let behind: Flag?
 
     private static let interval = Duration.seconds(10)
+    private static let muchLag: Int64 = 256 << 20
 
     /// Until cancelled. A server that is away is the reader's business.
     func run() async {
         var connection: Connection?
-        var warned = false
+        var warned = false, lags = 0
         while !Task.isCancelled {
             do {
                 if connection == nil { connection = try await Connection.open(parameters) }
@@ -48,6 +53,9 @@ struct SlotMonitor {
                     let labels = ["name": server, "slot": slot.name]
                     context.metrics.set("sluice_postgres_slot_retained_bytes", labels, Double(state.retainedBytes ?? 0))
                     context.metrics.set("sluice_postgres_slot_confirmed_flush_lsn", labels, Double(state.confirmedFlushLSN ?? 0))
+                    context.metrics.set("sluice_postgres_slot_lag_bytes", labels, Double(state.lagBytes ?? 0))
+                    lags = (state.lagBytes ?? 0) > Self.muchLag && isStarved() ? lags + 1 : 0
+                    if lags == 2 { behind?.set() }
                     if state.walStatus == "unreserved", !warned {
                         warned = true
                         context.log.warn(
