@@ -27,6 +27,8 @@ struct CatchUp: Sendable {
     static let worthwhile: UInt64 = 32 << 20
     private static let shortest: UInt64 = 16 << 20, longest: UInt64 = 256 << 20
     private static let gatherBytes = 256 << 10
+    /// Bytes of WAL a second that streaming reaches in bad cases.
+    private static let slowest: Double = 10 * 1024 * 1024
 
     /// Reads until the backlog behind `start` is small; the queue learns how it ended.
     func run(from start: UInt64) async {
@@ -55,13 +57,18 @@ struct CatchUp: Sendable {
         var other = try? await openSession(control, at: start)
         try Task.checkCancellation()
         log.info("Catching up from LSN \(LSN.text(start)) by stretches of WAL")
-        var stretch = Self.shortest, advanced = start
+        var stretch = Self.shortest, advanced = start, last = (lsn: start, time: ContinuousClock.now), slow = 0
         try await begin(current, upTo: start + stretch)
         while true {
             // The first bytes come once the function is done: then its copy says how far it went.
             let first = try await current.connection.nextCopyChunk(Self.gatherBytes, action)
             let boundary = try await confirmed(control, current.copy)
-            let more = try await backlog(control, behind: boundary) >= Self.worthwhile
+            // Every stretch reads the WAL again from the slot's restart point. Where that point stays far behind, streaming is better.
+            let seconds = last.time.duration(to: .now) / .seconds(1)
+            slow = Double(boundary - last.lsn) < Self.slowest * seconds && boundary - last.lsn >= Self.longest ? slow + 1 : 0
+            last = (boundary, .now)
+            if slow == 2 { fails.set() }
+            let more = try await backlog(control, behind: boundary) >= Self.worthwhile && !fails.isSet
             stretch = min(stretch * 4, Self.longest)
             let end = boundary + stretch, next = more ? other : nil
             async let prepared: Void = prepare(next, at: boundary, upTo: end)
@@ -95,11 +102,17 @@ struct CatchUp: Sendable {
         let session = Session(
             connection: try await Connection.open(parameters), copy: "sluice_catchup_\(String(UInt64.random(in: 0 ... .max), radix: 36))")
         try await session.connection.query("SELECT pg_copy_logical_replication_slot($1, $2, true)", [slot.name, session.copy], action)
-        // The stretch is kept in memory while it is small.
-        try await session.connection.query("SET work_mem = '64MB'", [], action)
+        try await session.connection.query(Self.memorySettings, [], action)
         if start > (try await confirmed(control, session.copy)) { try await advance(session.connection, session.copy, to: start) }
         return session
     }
+
+    /// Large transactions decode twice as fast when they are not spilled; a server with little memory of its own is asked for little more.
+    private static let memorySettings = """
+        SELECT set_config('work_mem', '64MB', false), set_config('logical_decoding_work_mem',
+          greatest(65536, least(262144, pg_size_bytes(current_setting('shared_buffers')) / 1024))::text, false)
+        WHERE current_setting('server_version_num')::int >= 130000
+        """
 
     private func confirmed(_ connection: Connection, _ name: String) async throws -> UInt64 {
         let rows = try await connection.query("SELECT confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", [name], action)
