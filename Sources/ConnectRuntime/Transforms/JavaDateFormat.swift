@@ -198,7 +198,7 @@ struct JavaDateFormat: Sendable {
         if isBC { year = 1 - year }
         if let isPM, isPM, hour < 12 { hour += 12 }
         guard abs(year) < 10_000_000, abs(month) < 10_000_000,
-            [day, hour, minute, second, millis].allSatisfy({ abs($0) < 1_000_000_000_000 })
+            [day, dayOfYear ?? 0, hour, minute, second, millis].allSatisfy({ abs($0) < 1_000_000_000 })
         else { return nil }
         let (extraYears, month0) = (month - 1).flooredDivision(by: 12)
         var days = ISO8601.day(year: year + extraYears, month: Int(month0) + 1, day: 1) + day - 1
