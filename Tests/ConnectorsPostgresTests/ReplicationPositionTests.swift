@@ -15,6 +15,9 @@ import Testing
         var position = StreamPosition(committed: 300)
         position.lastEvent = .init(lsn: 250, xid: 7, commitMicros: 5, kind: "INSERT")
         #expect(position.offset.entries.map(\.key) == ["lsn_proc", "messageType", "lsn_commit", "lsn", "txId", "ts_usec"])
+        position.lastEvent?.followsCommit = false
+        #expect(position.offset.entries.map(\.key) == ["lsn_proc", "messageType", "lsn", "txId", "ts_usec"])
+        #expect(try StreamPosition(position.offset).committed == 300)
         position.snapshot = .init(isCompleted: true)
         #expect(position.offset.entries.map(\.key) == ["last_snapshot_record", "lsn", "txId", "ts_usec", "snapshot", "snapshot_completed"])
     }
@@ -26,7 +29,7 @@ import Testing
         position.laterUnits = SnapshotLedger(["s.t": 400])
         #expect(try StreamPosition(position.offset) == position)
         var snapshot = StreamPosition(committed: 300)
-        snapshot.lastEvent = .init(lsn: 300, xid: 7, commitMicros: 5, kind: nil)
+        snapshot.lastEvent = .init(lsn: 300, xid: 7, commitMicros: 5, kind: nil, followsCommit: false)
         snapshot.snapshot = .init(isCompleted: false, finished: SnapshotLedger(["s.a": 300, "s.b c": 400, "s.d[-5,17)": 300]))
         #expect(try StreamPosition(snapshot.offset) == snapshot)
     }

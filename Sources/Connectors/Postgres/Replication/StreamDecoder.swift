@@ -304,7 +304,8 @@ struct StreamDecoder {
     private mutating func finish(_ commit: PgOutputMessage.Commit) {
         if let transaction, transaction.emitted > 0 {
             position.lastEvent = .init(
-                lsn: transaction.lastLSN, xid: Int64(transaction.xid), commitMicros: transaction.info.commitMicros, kind: lastKind)
+                lsn: transaction.lastLSN, xid: Int64(transaction.xid), commitMicros: transaction.info.commitMicros, kind: lastKind,
+                followsCommit: lastCommitLSN != nil)
             position.snapshot = nil
             counts.transactions += 1
         }

@@ -26,6 +26,8 @@ struct StreamPosition: Sendable, Hashable {
         var commitMicros: Int64
         /// `INSERT`, `UPDATE`, `DELETE`, `TRUNCATE`, `MESSAGE`; nil in a snapshot.
         var kind: String?
+        /// Debezium knows no `lsn_commit` before it has seen a commit; then `lsn_proc` says it all.
+        var followsCommit = true
     }
 
     struct Partial: Sendable, Hashable {
@@ -71,7 +73,7 @@ extension StreamPosition {
         } else {
             entries.append(("lsn_proc", .integer(Int64(bitPattern: partial?.lsn ?? committed))))
             if let kind = lastEvent?.kind { entries.append(("messageType", .string(kind))) }
-            entries.append(("lsn_commit", .integer(Int64(bitPattern: committed))))
+            if partial != nil || lastEvent?.followsCommit != false { entries.append(("lsn_commit", .integer(Int64(bitPattern: committed)))) }
             entries.append(("lsn", .integer(Int64(bitPattern: partial?.lsn ?? lastEvent?.lsn ?? committed))))
             if let xid { entries.append(("txId", xid)) }
             entries.append(("ts_usec", .integer(lastEvent?.commitMicros ?? 0)))
@@ -103,7 +105,7 @@ extension StreamPosition {
         guard let committed = try lsn("lsn_commit") ?? lsn("lsn_proc") ?? eventLSN else { throw Self.invalid("lsn") }
         self.committed = committed
         let xid = try integer("txId"), kind = offset["messageType"]?.stringValue
-        lastEvent = LastEvent(lsn: eventLSN ?? committed, xid: xid, commitMicros: try integer("ts_usec") ?? 0, kind: kind)
+        lastEvent = LastEvent(lsn: eventLSN ?? committed, xid: xid, commitMicros: try integer("ts_usec") ?? 0, kind: kind, followsCommit: offset["lsn_commit"] != nil)
         let units = SnapshotLedger(Dictionary(
             offset.entries.filter { $0.key.hasPrefix(Self.unitPrefix) }.compactMap { entry in
                 entry.value.integerValue.map { (String(entry.key.dropFirst(Self.unitPrefix.count)), UInt64(bitPattern: $0)) }
