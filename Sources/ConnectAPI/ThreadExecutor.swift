@@ -23,7 +23,11 @@ public final class ThreadExecutor: SerialExecutor, TaskExecutor, @unchecked Send
         var thread = pthread_t()
         // The thread keeps the executor alive until it ends.
         let me = Unmanaged.passRetained(self).toOpaque()
-        let failed = pthread_create(&thread, nil, { Unmanaged<ThreadExecutor>.fromOpaque($0!).takeRetainedValue().run(); return nil }, me)
+        let failed = pthread_create(
+            &thread, nil,
+            {
+                Unmanaged<ThreadExecutor>.fromOpaque($0!).takeRetainedValue().run(); return nil
+            }, me)
         precondition(failed == 0, "no thread for \(name): \(failed)")
         pthread_detach(thread)
     }

@@ -98,7 +98,8 @@ final class HTTPStream {
             unsafe each = entry.pointee.ai_next
         }
         throw ConnectorError(
-            "tap.refused", .stop, "No worker answers at \(base)", hint: "Start one with 'sluice run', give its address with --url, or read the log with --data-dir")
+            "tap.refused", .stop, "No worker answers at \(base)",
+            hint: "Start one with 'sluice run', give its address with --url, or read the log with --data-dir")
     }
 
     /// nil at the end of the stream.

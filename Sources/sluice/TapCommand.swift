@@ -109,7 +109,8 @@ struct RecordPrinter {
             return String(decoding: json.prettyBytes, as: UTF8.self)
         }
         let time = record["ts"]?.integerValue.map { ISO8601.timestamp(micros: $0 * 1000, fractionDigits: 3) } ?? "-"
-        var out = "\(record["topic"]?.stringValue ?? "") partition \(record["partition"]?.scalarText ?? "0") offset \(record["offset"]?.scalarText ?? "?") \(time)\n"
+        var out =
+            "\(record["topic"]?.stringValue ?? "") partition \(record["partition"]?.scalarText ?? "0") offset \(record["offset"]?.scalarText ?? "?") \(time)\n"
         let headers = record["headers"]?.arrayValue ?? []
         for i in stride(from: 0, to: headers.count - 1, by: 2) { out += "  \(headers[i].scalarText ?? ""): \(headers[i + 1].scalarText ?? "null")\n" }
         return out + "key \(text("key"))\nvalue \(text("payload"))\n\n"

@@ -40,7 +40,9 @@ import Testing
     }
 
     /// Runs a source task until the output has what is asked for.
-    private func run(_ config: [String: String], from positions: [SourcePosition] = [], until done: @escaping @Sendable (Output) async throws -> Bool) async throws -> Output {
+    private func run(_ config: [String: String], from positions: [SourcePosition] = [], until done: @escaping @Sendable (Output) async throws -> Bool)
+        async throws -> Output
+    {
         let output = Output(), source = try FileStreamSource(FileStreamSource.Configuration(config))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -76,7 +78,11 @@ import Testing
         let path = try temporaryFile("one\ntw")
         let grown = Mutex(false)
         let output = try await run(["file": path, "topic": "t"]) { output in
-            if output.lines == ["one"], grown.withLock({ let was = $0; $0 = true; return !was }) {
+            if output.lines == ["one"],
+                grown.withLock({
+                    let was = $0; $0 = true; return !was
+                })
+            {
                 let handle = FileHandle(forWritingAtPath: path)!
                 handle.seekToEndOfFile()
                 handle.write(Data("o\nthree\n".utf8))

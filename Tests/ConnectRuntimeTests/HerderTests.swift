@@ -105,7 +105,8 @@ import Testing
             #expect(early.0 == 400)
             #expect(early.1.hasPrefix("Connectors must be in the STOPPED state before their offsets can be modified."))
             try await herder.stop("k")
-            #expect(await refusal { _ = try await herder.alterOffsets("k", []) }! == (400, "Partitions / offsets need to be provided for an alter offsets request"))
+            #expect(
+                await refusal { _ = try await herder.alterOffsets("k", []) }! == (400, "Partitions / offsets need to be provided for an alter offsets request"))
             for (partition, offset, text) in [
                 (["topic": "n"], ["kafka_offset": 4], "The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'"),
                 ([:], ["kafka_offset": 4], "The partition for a sink connector offset cannot be null or missing"),
@@ -114,7 +115,10 @@ import Testing
                     ["kafka_topic": "n", "kafka_partition": "x"], ["kafka_offset": 4],
                     "Failed to parse the following Kafka partition value in the provided offsets: 'x'. Partition values for sink connectors need to be integers."
                 ),
-                (["kafka_topic": "n", "kafka_partition": 0], ["o": 4], "The offset for a sink connector should either be null or contain the key 'kafka_offset'"),
+                (
+                    ["kafka_topic": "n", "kafka_partition": 0], ["o": 4],
+                    "The offset for a sink connector should either be null or contain the key 'kafka_offset'"
+                ),
                 (
                     ["kafka_topic": "n", "kafka_partition": "0"], ["kafka_offset": "zz"],
                     "Failed to parse the following Kafka offset value in the provided offsets: 'zz'. Offset values for sink connectors need to be integers."
@@ -122,7 +126,9 @@ import Testing
             ] as [(OffsetMap, OffsetMap, String)] {
                 #expect(await refusal { _ = try await herder.alterOffsets("k", [SourcePosition(partition: partition, offset: offset)]) }! == (400, text))
             }
-            #expect(try await herder.alterOffsets("k", [position]).hasPrefix("The Connect framework-managed offsets for this connector have been altered successfully."))
+            #expect(
+                try await herder.alterOffsets("k", [position]).hasPrefix(
+                    "The Connect framework-managed offsets for this connector have been altered successfully."))
             #expect(try await herder.offsets("k").map(\.offset) == [["kafka_offset": 4]])
             try await herder.resume("k")
             try await eventually { world.collected.count == 16 }

@@ -18,11 +18,13 @@ import Testing
                 + TaskRoutes(herder: herder).routes + PluginRoutes(herder: herder).routes)
         let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "", "x y"]
         let segments = [
-            "connectors", "a", "b%20c", "%2F", "%", "%ff", "config", "status", "tasks", "0", "99999999999999999999", "-1", "restart", "offsets", "topics", "reset",
+            "connectors", "a", "b%20c", "%2F", "%", "%ff", "config", "status", "tasks", "0", "99999999999999999999", "-1", "restart", "offsets", "topics",
+            "reset",
             "connector-plugins", "FileStreamSource", "validate", "admin", "loggers", "root", "pause", "stop", "", "..", "é",
         ]
         let pieces = [
-            "{", "}", "[", "]", ":", ",", "\"name\"", "\"config\"", "\"connector.class\"", "\"FileStreamSource\"", "\"a\"", "null", "true", "1e999", "-0", "\"\\ud800\"",
+            "{", "}", "[", "]", ":", ",", "\"name\"", "\"config\"", "\"connector.class\"", "\"FileStreamSource\"", "\"a\"", "null", "true", "1e999", "-0",
+            "\"\\ud800\"",
             "\"offsets\"", "\"partition\"", "\"initial_state\"", "\"transforms\"", "\"level\"", "\u{0}", "é", " ", "\"topic\"", "\"t\"",
         ]
         let whole = [
@@ -32,12 +34,17 @@ import Testing
         ]
         for _ in 0..<3000 {
             let path = "/" + (0..<Int.random(in: 0...5, using: &random)).map { _ in segments.randomElement(using: &random)! }.joined(separator: "/")
-            let body = Bool.random(using: &random)
-                ? whole.randomElement(using: &random)! : (0..<Int.random(in: 0...12, using: &random)).map { _ in pieces.randomElement(using: &random)! }.joined()
+            let body =
+                Bool.random(using: &random)
+                ? whole.randomElement(using: &random)!
+                : (0..<Int.random(in: 0...12, using: &random)).map { _ in pieces.randomElement(using: &random)! }.joined()
             var headers: [(name: String, value: String)] = [("content-type", "application/json")]
-            if Int.random(in: 0...3, using: &random) == 0 { headers.append(("accept", ["", ";q=", "text/html", "application/json;q=0.5", ",,"].randomElement(using: &random)!)) }
+            if Int.random(in: 0...3, using: &random) == 0 {
+                headers.append(("accept", ["", ";q=", "text/html", "application/json;q=0.5", ",,"].randomElement(using: &random)!))
+            }
             let method = methods.randomElement(using: &random)!
-            let response = await router.answer(HTTPRequest(method: method, target: path + "?expand=%&includeTasks&x=%zz", headers: headers, body: Array(body.utf8)))
+            let response = await router.answer(
+                HTTPRequest(method: method, target: path + "?expand=%&includeTasks&x=%zz", headers: headers, body: Array(body.utf8)))
             #expect((200..<600).contains(response.status))
             guard response.status >= 400, case .bytes(let bytes) = response.body, let error = try? JSONValue.parse(bytes) else { continue }
             #expect(error["error_code"] == .integer(response.status), "\(method) \(path) \(body)")

@@ -110,10 +110,13 @@ import Testing
     @Test func answersForAHandlerThatIsLate() async throws {
         var limits = HTTPServer.Limits()
         limits.requestDeadline = .milliseconds(200)
-        try await withServer(limits, handler: { _ in
-            try? await Task.sleep(for: .seconds(60))
-            return HTTPResponse(200)
-        }) { server in
+        try await withServer(
+            limits,
+            handler: { _ in
+                try? await Task.sleep(for: .seconds(60))
+                return HTTPResponse(200)
+            }
+        ) { server in
             let port = server.port
             let response = try await self.blocking { try RestClient(port: port).request("GET", "/") }
             #expect(response.status == 500 && response.text == "late")
@@ -177,7 +180,10 @@ import Testing
             let port = server.port
             try await self.blocking {
                 var random = SeededGenerator(seed: seed)
-                let pieces = ["GET ", "/", " HTTP/1.1\r\n", "Host: x\r\n", "\r\n", "Content-Length: ", "5", "-1", "%", "%2", "Transfer-Encoding: chunked\r\n", "\0", "\u{e9}", "?", "&=", ":", "POST "]
+                let pieces = [
+                    "GET ", "/", " HTTP/1.1\r\n", "Host: x\r\n", "\r\n", "Content-Length: ", "5", "-1", "%", "%2", "Transfer-Encoding: chunked\r\n", "\0",
+                    "\u{e9}", "?", "&=", ":", "POST ",
+                ]
                 for _ in 0..<150 {
                     let client = try RestClient(port: port, timeout: 1)
                     var bytes: [UInt8] = []
@@ -204,7 +210,8 @@ import Testing
         await first.run()
     }
 
-    @Test(arguments: [("a%20b", "a b"), ("%C3%A9", "é"), ("a%2Fb", "a/b"), ("%", nil), ("%4", nil), ("%zz", nil), ("%ff", nil), ("", "")] as [(String, String?)])
+    @Test(
+        arguments: [("a%20b", "a b"), ("%C3%A9", "é"), ("a%2Fb", "a/b"), ("%", nil), ("%4", nil), ("%zz", nil), ("%ff", nil), ("", "")] as [(String, String?)])
     func decodesPercentEscapes(_ text: String, _ expected: String?) {
         #expect(PercentEncoding.decode(text) == expected)
         if let expected { #expect(PercentEncoding.decode(PercentEncoding.encode(expected)) == expected) }

@@ -216,7 +216,8 @@ struct JSONConverterKeys: ConnectConfiguration {
 extension PluginRegistry.Plugin {
     static func model<C: ConnectConfiguration>(_ kind: PluginRegistry.Kind, _ className: String, _ keys: C.Type, version: String = "4.1.0") -> Self {
         Self(
-            kind: kind, className: className, version: version, keys: C.keys, keyPrefixes: C.keyPrefixes, findings: { C.parse($0).findings }, implementation: .named)
+            kind: kind, className: className, version: version, keys: C.keys, keyPrefixes: C.keyPrefixes, findings: { C.parse($0).findings },
+            implementation: .named)
     }
     static func model(_ kind: PluginRegistry.Kind, _ className: String, version: String = "4.1.0") -> Self {
         Self(kind: kind, className: className, version: version, keys: [], findings: { _ in [] }, implementation: .named)

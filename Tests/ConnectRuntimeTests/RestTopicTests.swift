@@ -62,7 +62,8 @@ import Testing
                 #expect(all.header("Content-Type") == "application/x-ndjson" && lines.count == 10)
                 #expect(
                     lines[0]
-                        == #"{"topic":"a topic","partition":0,"offset":0,"tstype":"create","ts":1795220753966,"headers":["h","v0"],"key":"k0","payload":"{\"id\":0,\"text\":\"\\\"é\\\" 0\\n\"}"}"#)
+                        == #"{"topic":"a topic","partition":0,"offset":0,"tstype":"create","ts":1795220753966,"headers":["h","v0"],"key":"k0","payload":"{\"id\":0,\"text\":\"\\\"é\\\" 0\\n\"}"}"#
+                )
                 #expect(
                     lines[3]
                         == #"{"topic":"a topic","partition":0,"offset":3,"tstype":"create","ts":1795220753966,"headers":[],"key":"k3","payload":null}"#)

@@ -26,7 +26,8 @@ import Testing
     private static func isOutside(_ exchange: Exchange, _ plugins: PluginRegistry) -> Bool {
         let name = exchange.name, path = exchange.request.path
         let pluginAsked = path.split(separator: "/").dropFirst().first.flatMap { PercentEncoding.decode($0.prefix { $0 != "?" }) } ?? ""
-        return name.hasPrefix("create-dbz") || name.contains("dbz") || name.hasPrefix("validate-debezium") || name.contains("failed") || name.contains("failing-sink")
+        return name.hasPrefix("create-dbz") || name.contains("dbz") || name.hasPrefix("validate-debezium") || name.contains("failed")
+            || name.contains("failing-sink")
             || name.hasPrefix("plugins") || name == "accept-gzip"
             || name.hasPrefix("plugin-config") && !name.contains("NoSuch") && (plugins.any(pluginAsked) == nil || pluginAsked.contains("PostgresConnector"))
             || name.contains("inventory-connector-offsets") || name.contains("inventory-connector-topics")
@@ -129,7 +130,8 @@ import Testing
             for connector in try await herder.connectors() {
                 guard let status = try? await herder.status(connector) else { continue }
                 let states = [status.connector] + status.tasks
-                isMoving = isMoving || states.contains { $0.status.state == .unassigned || $0.status.state == .restarting }
+                isMoving =
+                    isMoving || states.contains { $0.status.state == .unassigned || $0.status.state == .restarting }
                     || status.connector.status.state == .running && status.tasks.isEmpty
             }
             if !isMoving { return }

@@ -62,13 +62,16 @@ import Testing
     }
 
     @Test func saysKafkasWords() throws {
-        #expect(try errors(["transforms": "a, a", "transforms.a.type": "RegexRouter", "transforms.a.regex": "x", "transforms.a.replacement": "y"]) == [
-            "Invalid value [a, a] for configuration transforms: Duplicate alias provided."
-        ])
-        #expect(try errors(["exactly.once.support": "x", "transaction.boundary": "INTERVAL"]) == [
-            "Invalid value x for configuration exactly.once.support: String must be one of (case insensitive): REQUESTED, REQUIRED"
-        ])
-        #expect(try errors(["errors.log.enable": "yes"]) == ["Invalid value yes for configuration errors.log.enable: Expected value to be either true or false"])
+        #expect(
+            try errors(["transforms": "a, a", "transforms.a.type": "RegexRouter", "transforms.a.regex": "x", "transforms.a.replacement": "y"]) == [
+                "Invalid value [a, a] for configuration transforms: Duplicate alias provided."
+            ])
+        #expect(
+            try errors(["exactly.once.support": "x", "transaction.boundary": "INTERVAL"]) == [
+                "Invalid value x for configuration exactly.once.support: String must be one of (case insensitive): REQUESTED, REQUIRED"
+            ])
+        #expect(
+            try errors(["errors.log.enable": "yes"]) == ["Invalid value yes for configuration errors.log.enable: Expected value to be either true or false"])
         #expect(try errors(["errors.retry.timeout": " 5 "]) == [])
         #expect(try errors(["offsets.storage.topic": ""]) == ["Invalid value  for configuration offsets.storage.topic: String must be non-empty"])
         #expect(try errors(["key.converter": "no.Such"]) == ["Invalid value no.Such for configuration key.converter: Class no.Such could not be found."])
@@ -78,24 +81,27 @@ import Testing
     @Test func judgesTransformsAndTheirPredicates() throws {
         let router = ["transforms": "r", "transforms.r.type": "RegexRouter", "transforms.r.regex": "a", "transforms.r.replacement": "b"]
         #expect(try errors(router) == [])
-        #expect(try errors(router.merging(["transforms.r.negate": "true"]) { $1 }) == [
-            "Config 'transforms.r.negate' was provided but there is no config 'transforms.r.predicate' defining a predicate to be negated."
-        ])
+        #expect(
+            try errors(router.merging(["transforms.r.negate": "true"]) { $1 }) == [
+                "Config 'transforms.r.negate' was provided but there is no config 'transforms.r.predicate' defining a predicate to be negated."
+            ])
         #expect(try errors(router.merging(["transforms.r.predicate": "p"]) { $1 }).count == 1)
         #expect(
             try errors(router.merging(["transforms.r.predicate": "p", "predicates": "p", "predicates.p.type": "RecordIsTombstone"]) { $1 }) == [])
-        #expect(try errors(["transforms": "r", "transforms.r.type": "RegexRouter", "transforms.r.regex": "a"]) == [
-            "Missing required configuration \"transforms.r.replacement\" which has no default value."
-        ])
+        #expect(
+            try errors(["transforms": "r", "transforms.r.type": "RegexRouter", "transforms.r.regex": "a"]) == [
+                "Missing required configuration \"transforms.r.replacement\" which has no default value."
+            ])
         #expect(try errors(["transforms": "r"]) == ["Missing required configuration \"transforms.r.type\" which has no default value."])
         #expect(try infos(router).groups.last == "Transforms: r")
     }
 
     @Test func wantsTheFiguresOfTopicCreation() throws {
-        #expect(try errors(["topic.creation.default.partitions": "0"]) == [
-            "Missing required configuration \"topic.creation.default.replication.factor\" which has no default value.",
-            "Invalid value 0 for configuration topic.creation.default.partitions: Number of partitions must be positive, or -1 to use the broker's default",
-        ])
+        #expect(
+            try errors(["topic.creation.default.partitions": "0"]) == [
+                "Missing required configuration \"topic.creation.default.replication.factor\" which has no default value.",
+                "Invalid value 0 for configuration topic.creation.default.partitions: Number of partitions must be positive, or -1 to use the broker's default",
+            ])
         let good = ["topic.creation.default.partitions": "-1", "topic.creation.default.replication.factor": "1", "topic.creation.groups": "g"]
         #expect(try errors(good.merging(["topic.creation.g.include": "a.*"]) { $1 }) == [])
         #expect(try errors(good.merging(["topic.creation.g.include": "a.*, ("]) { $1 }).first?.contains("Invalid regex: ") == true)
@@ -107,27 +113,30 @@ import Testing
         #expect(try sink([:]).count == 2)
         #expect(try sink(["topics": "a", "topics.regex": "b"]).count == 2)
         #expect(try sink(["topics.regex": "("]).first?.hasPrefix("Invalid value ( for configuration topics.regex: Invalid regex: ") == true)
-        #expect(try sink(["topics.regex": "d.*", "errors.deadletterqueue.topic.name": "dlq"]) == [
-            "The DLQ topic 'dlq' may not be included in the regex matching the list of topics ('topics.regex=d.*') consumed by the connector"
-        ])
+        #expect(
+            try sink(["topics.regex": "d.*", "errors.deadletterqueue.topic.name": "dlq"]) == [
+                "The DLQ topic 'dlq' may not be included in the regex matching the list of topics ('topics.regex=d.*') consumed by the connector"
+            ])
         #expect(try sink(["topics.regex": "d", "errors.deadletterqueue.topic.name": "dlq"]) == [])
     }
 
     @Test func appliesTheWorkersPolicyToClientSettings() throws {
         let config = ["producer.override.acks": "1", "producer.override.sasl.mechanism": "PLAIN"]
         #expect(try errors(config) == [])
-        #expect(try errors(config, worker: ["connector.client.config.override.policy": "None"]).sorted() == [
-            "The 'None' policy does not allow 'acks' to be overridden in the connector configuration.",
-            "The 'None' policy does not allow 'sasl.mechanism' to be overridden in the connector configuration.",
-        ])
+        #expect(
+            try errors(config, worker: ["connector.client.config.override.policy": "None"]).sorted() == [
+                "The 'None' policy does not allow 'acks' to be overridden in the connector configuration.",
+                "The 'None' policy does not allow 'sasl.mechanism' to be overridden in the connector configuration.",
+            ])
         #expect(try errors(config, worker: ["connector.client.config.override.policy": "Principal"]).count == 1)
     }
 
     @Test func judgesTheKeysOfAConverterSetHere() throws {
         let json = "org.apache.kafka.connect.json.JsonConverter"
-        #expect(try errors(["value.converter": json, "value.converter.schemas.enable": "maybe"]) == [
-            "Invalid value maybe for configuration schemas.enable: Expected value to be either true or false"
-        ])
+        #expect(
+            try errors(["value.converter": json, "value.converter.schemas.enable": "maybe"]) == [
+                "Invalid value maybe for configuration schemas.enable: Expected value to be either true or false"
+            ])
         let entries = try infos(["value.converter": "JsonConverter"]).entries
         #expect(entries.first { $0.name == "value.converter" }?.value == json)
         #expect(entries.first { $0.name == "value.converter.decimal.format" }?.value == "BASE64")

@@ -32,7 +32,8 @@ enum Secrets {
     @Test func filesBecomeConnectorsInEachOfTheThreeForms() async throws {
         let world = World()
         try FileManager.default.createDirectory(atPath: world.directory + "/c.d", withIntermediateDirectories: true)
-        try file(world.directory, "a.json", #"{"name": "wrapped", "config": {"connector.class": "Count", "until": 3, "topic": "a"}, "initial_state": "PAUSED"}"#)
+        try file(
+            world.directory, "a.json", #"{"name": "wrapped", "config": {"connector.class": "Count", "until": 3, "topic": "a"}, "initial_state": "PAUSED"}"#)
         try file(world.directory, "flat.json", #"{"connector.class": "Count", "until": "3", "topic": "b"}"#)
         try file(world.directory, "c.properties", "name=props\nconnector.class=Count\nuntil=3\ntopic=c\n")
         try file(world.directory, ".hidden.json", "{")

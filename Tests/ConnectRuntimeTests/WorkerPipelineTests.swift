@@ -114,7 +114,8 @@ import Testing
     @Test func pausedSinksStopReadingAndPausedSourcesStopEmitting() async throws {
         let world = World()
         try await withWorker(world) { herder in
-            _ = try await herder.create("source", entries(["connector.class": "Count", "until": "1000000", "topic": "n", "delay.ms": "1"]), initialState: .started)
+            _ = try await herder.create(
+                "source", entries(["connector.class": "Count", "until": "1000000", "topic": "n", "delay.ms": "1"]), initialState: .started)
             try await eventually { try await herder.log.topics()["n"]?.first?.end ?? 0 > 10 }
             try await herder.pause("source")
             try await eventually { try await herder.status("source").tasks.map(\.status.state) == [.paused] }
@@ -141,7 +142,8 @@ import Testing
     @Test func memoryOnTheWayIntoTheLogStaysWithinTheBudget() async throws {
         let world = World()
         try await withWorker(world, ["sluice.source.buffer.bytes": "65536"]) { herder in
-            _ = try await herder.create("source", entries(["connector.class": "Count", "until": "200000", "rows": "500", "topic": "n"]), initialState: .started)
+            _ = try await herder.create(
+                "source", entries(["connector.class": "Count", "until": "200000", "rows": "500", "topic": "n"]), initialState: .started)
             try await eventually { try await herder.offsets("source").first?.offset["position"] == 200_000 }
             #expect(herder.services.sourceBudget.peak <= 65536)
             #expect(herder.services.sourceBudget.used == 0)
@@ -151,10 +153,13 @@ import Testing
     @Test func snapshotUnitsAppearAtOnceAndOnlyWhenPublished() async throws {
         let world = World()
         try await withWorker(world) { herder in
-            _ = try await herder.create("source", entries(["connector.class": "Count", "until": "10", "unit": "table-1", "topic": "n"]), initialState: .started)
+            _ = try await herder.create(
+                "source", entries(["connector.class": "Count", "until": "10", "unit": "table-1", "topic": "n"]), initialState: .started)
             try await eventually { try await herder.offsets("source").first?.offset["position"] == 10 }
             #expect(try await herder.log.topics()["n"]?.first?.end == 20)
-            let rows = try await herder.log.read(TopicPartition("n", 0), from: 0, maxBytes: 1 << 20).flatMap { b in (0..<b.batch.count).map { b.batch.value![$0] } }
+            let rows = try await herder.log.read(TopicPartition("n", 0), from: 0, maxBytes: 1 << 20).flatMap { b in
+                (0..<b.batch.count).map { b.batch.value![$0] }
+            }
             #expect(rows.prefix(10) == (100..<110).map { .integer($0) }[...])
         }
     }

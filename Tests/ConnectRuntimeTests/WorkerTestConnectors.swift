@@ -114,7 +114,10 @@ struct CountTask: SourceTask {
         }
         while next < configuration.until {
             if next <= configuration.failAt, configuration.failAt < next + Int64(configuration.rows), !world.mended.withLock({ $0 }),
-                configuration.fatal || world.failures.withLock({ $0 += 1; return $0 }) <= configuration.failTimes
+                configuration.fatal
+                    || world.failures.withLock({
+                        $0 += 1; return $0
+                    }) <= configuration.failTimes
             {
                 try await output.flush()
                 throw ConnectorError(
@@ -151,7 +154,12 @@ struct CollectTask: SinkTask {
 
     mutating func open(_ partitions: [TopicPartition]) async throws -> [TopicPartition: Int64] { [:] }
     mutating func write(_ batch: ConsumedBatch) async throws {
-        if world.refusals.withLock({ $0 > 0 ? { $0 -= 1; return true }(&$0) : false }) {
+        if world.refusals.withLock({
+            $0 > 0
+                ? {
+                    $0 -= 1; return true
+                }(&$0) : false
+        }) {
             throw ConnectorError("test.away", .retry, "The destination is away")
         }
         let values = (0..<batch.batch.count).map { batch.batch.value![$0].integerValue! }

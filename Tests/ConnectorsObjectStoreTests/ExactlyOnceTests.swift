@@ -96,7 +96,9 @@ import TestSupport
         for object in objects.sorted(by: { $0.key < $1.key }) {
             let directory = String(object.key[..<object.key.lastIndex(of: "/")!])
             let rows = offsets(object.body)
-            #expect(rows.first.map(String.init) == object.metadata["kafka-start"] && rows.last.map(String.init) == object.metadata["kafka-end"], "\(object.key), seed \(seed)")
+            #expect(
+                rows.first.map(String.init) == object.metadata["kafka-start"] && rows.last.map(String.init) == object.metadata["kafka-end"],
+                "\(object.key), seed \(seed)")
             for row in rows {
                 #expect(seen[row] == nil, "offset \(row) is in \(seen[row] ?? "") and \(object.key), seed \(seed)")
                 seen[row] = object.key

@@ -30,7 +30,8 @@ import TestSupport
             let batch = RecordBatch(
                 topic: topic, count: rows.count, key: nil, value: value, tombstones: nulls.allSet ? nil : !nulls,
                 timestamps: Column(RecordBatch.timestampSchema, Array(timestamps[rows])))
-            return ConsumedBatch(batch, from: partition, offsets: .contiguous(from: lines[rows.lowerBound].offset), nextOffset: lines[rows.upperBound - 1].offset + 1)
+            return ConsumedBatch(
+                batch, from: partition, offsets: .contiguous(from: lines[rows.lowerBound].offset), nextOffset: lines[rows.upperBound - 1].offset + 1)
         }
         if config["value.converter"]?.hasSuffix("ByteArrayConverter") == true {
             return [batch(0..<lines.count, Column(Schema(.bytes, optional: true), count: lines.count, .binary(values), validity: present))]

@@ -61,7 +61,9 @@ import TestSupport
 
     @Test func sweepsWhatACrashOfTheSameTaskLeft() async throws {
         try await withStore { (store, root) async throws in
-            for name in ["c-0.77.1", "c-0.77.2", "other-0.5.1"] { _ = FileManager.default.createFile(atPath: "\(root)/.sluice/tmp/\(name)", contents: Data([1])) }
+            for name in ["c-0.77.1", "c-0.77.2", "other-0.5.1"] {
+                _ = FileManager.default.createFile(atPath: "\(root)/.sluice/tmp/\(name)", contents: Data([1]))
+            }
             try await store.prepare()
             #expect(try FileManager.default.contentsOfDirectory(atPath: root + "/.sluice/tmp") == ["other-0.5.1"])
         }

@@ -51,7 +51,9 @@ import TestSupport
         var random = SeededRandom(state: 3)
         for _ in 0..<2000 {
             var bytes = good
-            for _ in 0..<Int.random(in: 1...8, using: &random) { bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random) }
+            for _ in 0..<Int.random(in: 1...8, using: &random) {
+                bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
             if Bool.random(using: &random) { bytes = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random))) }
             _ = TimeZoneRules(tzif: bytes)?.offset(at: Int64.random(in: -4_000_000_000_000...8_000_000_000_000, using: &random))
         }
@@ -60,16 +62,21 @@ import TestSupport
     @Test func textTimesAreRead() {
         func millis(_ text: String) -> Int64? { TimestampText.milliseconds(Array(text.utf8)[...]) }
         #expect(millis("1714981089101") == 1_714_981_089_101)
-        for text in ["2024-05-06T07:08:09Z", "2024-05-06T07:08:09", "2024-05-06T09:08:09+02:00", "2024-05-06 02:08:09-0500"] { #expect(millis(text) == 1_714_979_289_000, "\(text)") }
+        for text in ["2024-05-06T07:08:09Z", "2024-05-06T07:08:09", "2024-05-06T09:08:09+02:00", "2024-05-06 02:08:09-0500"] {
+            #expect(millis(text) == 1_714_979_289_000, "\(text)")
+        }
         #expect(millis("2024-05-06") == 1_714_953_600_000)
         #expect(millis("2024-05-06T07:08:09.123456Z") == 1_714_979_289_123)
-        for text in ["", "-", "20x4", "2024-13-01", "2024-02-30", "2024-05-06T", "2024-05-06T07:08:09+", "nonsense", "99999999999999999999"] { #expect(millis(text) == nil, "\(text)") }
+        for text in ["", "-", "20x4", "2024-13-01", "2024-02-30", "2024-05-06T", "2024-05-06T07:08:09+", "nonsense", "99999999999999999999"] {
+            #expect(millis(text) == nil, "\(text)")
+        }
         var random = SeededRandom(state: 5)
         for _ in 0..<5000 { _ = millis(String((0..<Int.random(in: 0...30, using: &random)).map { _ in "0123456789-:TZ+. ".randomElement(using: &random)! })) }
     }
 
     private func assign(_ partitioner: inout Partitioner, _ value: Column?, nulls: Bitmap? = nil, count: Int = 3) -> (names: [String?], rejects: [Int]) {
-        let batch = RecordBatch(topic: "t", count: count, key: nil, value: value, timestamps: .constant(1_714_979_289_000, RecordBatch.timestampSchema, count: count))
+        let batch = RecordBatch(
+            topic: "t", count: count, key: nil, value: value, timestamps: .constant(1_714_979_289_000, RecordBatch.timestampSchema, count: count))
         let result = partitioner.assign(
             ConsumedBatch(batch, from: TopicPartition("t", 7), offsets: .contiguous(from: 0), nextOffset: Int64(count)), value: value, nulls: nulls, now: 0)
         return ((0..<count).map { result.rows[$0] < 0 ? nil : partitioner.names[Int(result.rows[$0])] }, result.rejects.map(\.row))
@@ -95,8 +102,11 @@ import TestSupport
         let schema = Schema.struct([.init("at", Schema(.int64, optional: true, name: LogicalName.microTimestamp))])
         let value = Column(schema, [.struct([.integer(1_714_979_289_000_000)]), .struct([nil]), .struct([.integer(-1)])])
         func partitioner(_ fallback: TimestampExtractor.Fallback) throws -> Partitioner {
-            Partitioner(.time(TimeDirectories(
-                duration: 86_400_000, format: try PathFormat("yyyy-MM-dd"), zone: try TimeZoneRules("UTC"), extractor: .recordField(path: ["at"], fallback))))
+            Partitioner(
+                .time(
+                    TimeDirectories(
+                        duration: 86_400_000, format: try PathFormat("yyyy-MM-dd"), zone: try TimeZoneRules("UTC"),
+                        extractor: .recordField(path: ["at"], fallback))))
         }
         var strict = try partitioner(.dlq)
         let refused = assign(&strict, value)

@@ -50,7 +50,9 @@ import Testing
         let other = Schema.struct([.init("a", Schema(.int64))])
         for width in 1...6 {
             #expect(
-                cuts(.init(flushSize: 100), directories: [0, 0, 1, 0, 0], schemas: [Self.schema, Self.schema, other, other, other], width: width) == ["3 schema"])
+                cuts(.init(flushSize: 100), directories: [0, 0, 1, 0, 0], schemas: [Self.schema, Self.schema, other, other, other], width: width) == [
+                    "3 schema"
+                ])
             #expect(cuts(.init(flushSize: 100, maxOpenFiles: 2), directories: [0, 1, 2, 2, 0, 1], width: width) == ["2 open_files", "5 open_files"])
         }
     }

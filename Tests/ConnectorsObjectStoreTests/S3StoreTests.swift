@@ -141,7 +141,8 @@ import TestSupport
                 print(json.dumps(sorted(rows)))
                 """
             let list = String(decoding: try JSONEncoder().encode(keys), as: UTF8.self)
-            let rows = try JSONDecoder().decode([Int].self, from: Data(Python.run(script, [server.endpoint, server.accessKey, server.secret, bucket, list]).utf8))
+            let rows = try JSONDecoder().decode(
+                [Int].self, from: Data(Python.run(script, [server.endpoint, server.accessKey, server.secret, bucket, list]).utf8))
             #expect(rows == Array(0..<20))
         }
     }

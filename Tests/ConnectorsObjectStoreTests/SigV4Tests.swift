@@ -32,7 +32,9 @@ import TestSupport
                     method: ["GET", "PUT", "POST", "DELETE", "HEAD"].randomElement(using: &random)!,
                     host: ["s3.eu-west-3.amazonaws.com", "b.s3.us-east-1.amazonaws.com", "minio:9000"].randomElement(using: &random)!,
                     path: "/" + PercentCoding.encode(text(Int.random(in: 0...30, using: &random)), keepingSlash: true),
-                    query: (0..<Int.random(in: 0...4, using: &random)).map { _ in [text(Int.random(in: 1...6, using: &random)), text(Int.random(in: 0...8, using: &random))] },
+                    query: (0..<Int.random(in: 0...4, using: &random)).map { _ in
+                        [text(Int.random(in: 1...6, using: &random)), text(Int.random(in: 0...8, using: &random))]
+                    },
                     headers: Bool.random(using: &random) ? [["x-amz-meta-k", " a   b "], ["Content-Type", "application/xml"], ["If-None-Match", "*"]] : [],
                     hash: Digest.hex(Digest.sha256(Array(text(20).utf8))), time: Int64.random(in: 1_400_000_000...2_000_000_000, using: &random),
                     region: "eu-west-3", token: Bool.random(using: &random) ? text(40).replacingOccurrences(of: " ", with: "x") : nil))
@@ -86,8 +88,9 @@ import TestSupport
         for (text, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
             #expect(Digest.base64(Array(text.utf8)) == encoded)
         }
-        #expect(Digest.hex(Digest.hmacSHA256(key: Array("key".utf8), Array("The quick brown fox jumps over the lazy dog".utf8)))
-            == "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8")
+        #expect(
+            Digest.hex(Digest.hmacSHA256(key: Array("key".utf8), Array("The quick brown fox jumps over the lazy dog".utf8)))
+                == "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8")
     }
 
     @Test func datesOfHeadersAreRead() {
@@ -98,10 +101,16 @@ import TestSupport
 
     @Test func refusalsAreJudged() {
         func decision(_ status: Int, _ code: String = "", region: String? = nil) -> S3Error.Decision {
-            let body = code.isEmpty ? "" : "<?xml version='1.0'?><Error><Code>\(code)</Code><Message>m</Message>\(region.map { "<Region>\($0)</Region>" } ?? "")<RequestId>r1</RequestId></Error>"
+            let body =
+                code.isEmpty
+                ? ""
+                : "<?xml version='1.0'?><Error><Code>\(code)</Code><Message>m</Message>\(region.map { "<Region>\($0)</Region>" } ?? "")<RequestId>r1</RequestId></Error>"
             return S3Error(HTTPResponse(status: status, headers: [:], body: Array(body.utf8))).decision
         }
-        for (status, code) in [(503, "SlowDown"), (500, "InternalError"), (409, "ConditionalRequestConflict"), (409, "OperationAborted"), (400, "RequestTimeout"), (429, ""), (502, ""), (200, "InternalError")] {
+        for (status, code) in [
+            (503, "SlowDown"), (500, "InternalError"), (409, "ConditionalRequestConflict"), (409, "OperationAborted"), (400, "RequestTimeout"), (429, ""),
+            (502, ""), (200, "InternalError"),
+        ] {
             #expect(decision(status, code) == .retry)
         }
         for (status, code) in [(403, "AccessDenied"), (404, "NoSuchBucket"), (403, "SignatureDoesNotMatch"), (412, ""), (400, "InvalidArgument")] {
@@ -114,7 +123,9 @@ import TestSupport
 
     @Test func backOffIsBoundedAndBudgeted() {
         let policy = RetryPolicy(retries: 3, base: 200)
-        for attempt in 0..<40 { #expect(policy.delay(attempt: attempt, retryAfter: nil, random: { $0.upperBound }) == min(20_000, 200 << Int64(min(attempt, 20)))) }
+        for attempt in 0..<40 {
+            #expect(policy.delay(attempt: attempt, retryAfter: nil, random: { $0.upperBound }) == min(20_000, 200 << Int64(min(attempt, 20))))
+        }
         #expect(policy.delay(attempt: 0, retryAfter: 7000) == 7000)
         var budget = RetryBudget()
         var retries = 0

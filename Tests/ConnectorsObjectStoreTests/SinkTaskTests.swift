@@ -13,7 +13,8 @@ import TestSupport
             let pool = BlockingPool(threads: 2)
             defer { pool.stop() }
             let store = LocalStore(root: root, owner: "lake-0", pool: pool)
-            let harness = SinkHarness(["format.class": "io.confluent.connect.s3.format.parquet.ParquetFormat", "flush.size": "4", "flush.on.stop": "true"], store: store)
+            let harness = SinkHarness(
+                ["format.class": "io.confluent.connect.s3.format.parquet.ParquetFormat", "flush.size": "4", "flush.on.stop": "true"], store: store)
             var task = try harness.task()
             _ = try await task.open([topic.partition])
             for at in 0..<10 { try await task.write(topic.batch(at..<at + 1)) }
@@ -38,9 +39,11 @@ import TestSupport
     private func envelope(_ rows: [(before: Int64?, after: Int64?, tombstone: Bool)]) -> ConsumedBatch {
         let row = Schema.struct([.init("id", Schema(.int64))], optional: true, name: "row")
         let schema = Schema.struct([.init("before", row), .init("after", row), .init("op", Schema(.string))], optional: true, name: "Envelope")
-        let value = Column(schema, rows.map { r in
-            r.tombstone ? nil : .struct([r.before.map { .struct([.integer($0)]) } ?? .null, r.after.map { .struct([.integer($0)]) } ?? .null, "u"])
-        })
+        let value = Column(
+            schema,
+            rows.map { r in
+                r.tombstone ? nil : .struct([r.before.map { .struct([.integer($0)]) } ?? .null, r.after.map { .struct([.integer($0)]) } ?? .null, "u"])
+            })
         let keySchema = Schema.struct([.init("id", Schema(.int64))])
         let key = Column(keySchema, rows.map { .struct([.integer($0.after ?? $0.before ?? 7)]) })
         let batch = RecordBatch(
@@ -66,7 +69,10 @@ import TestSupport
         let ignore = try await written(["payload.path": "after", "behavior.on.null.values": "ignore"], batch)
         #expect(ignore.text == "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n")
         let write = try await written(["payload.path": "after", "behavior.on.null.values": "write"], batch)
-        #expect(write.text == "{\"id\":1,\"__deleted\":false}\n{\"id\":2,\"__deleted\":false}\n{\"id\":2,\"__deleted\":true}\n{\"id\":2,\"__deleted\":true}\n{\"id\":3,\"__deleted\":false}\n")
+        #expect(
+            write.text
+                == "{\"id\":1,\"__deleted\":false}\n{\"id\":2,\"__deleted\":false}\n{\"id\":2,\"__deleted\":true}\n{\"id\":2,\"__deleted\":true}\n{\"id\":3,\"__deleted\":false}\n"
+        )
         let fail = try await written(["payload.path": "after"], batch, tolerate: true)
         #expect(fail.text == ignore.text && fail.rejected == [2, 3])
         await #expect(throws: ConnectorError.self) { try await written(["payload.path": "nothing"], batch) }
@@ -151,7 +157,8 @@ import TestSupport
         #expect(findings([:]) == ["flush.size", "format.class"])
         #expect(findings(["store.url": "/data", "format.class": "ParquetFormat", "flush.size": "3"]).isEmpty)
         let wrong = base.merging([
-            "partitioner.class": "TimeBasedPartitioner", "timezone": "Nowhere", "rotate.schedule.interval.ms": "5", "aws.access.key.id": "k", "store.url": "ftp://x",
+            "partitioner.class": "TimeBasedPartitioner", "timezone": "Nowhere", "rotate.schedule.interval.ms": "5", "aws.access.key.id": "k",
+            "store.url": "ftp://x",
             "s3.ssea.name": "x",
         ]) { $1 }
         #expect(Set(findings(wrong)) == ["store.url", "aws.secret.access.key", "timezone", "partitioner.class", "s3.ssea.name"])

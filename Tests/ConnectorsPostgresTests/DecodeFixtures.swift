@@ -32,7 +32,8 @@ enum Fixtures {
     static func insert(_ new: [Cell]) -> [UInt8] { [UInt8(ascii: "I")] + be(UInt32(16_400)) + [UInt8(ascii: "N")] + tuple(new) }
 
     static func update(_ new: [Cell], old: [Cell]? = nil, isFull: Bool = false) -> [UInt8] {
-        [UInt8(ascii: "U")] + be(UInt32(16_400)) + (old.map { [isFull ? UInt8(ascii: "O") : UInt8(ascii: "K")] + tuple($0) } ?? []) + [UInt8(ascii: "N")] + tuple(new)
+        [UInt8(ascii: "U")] + be(UInt32(16_400)) + (old.map { [isFull ? UInt8(ascii: "O") : UInt8(ascii: "K")] + tuple($0) } ?? []) + [UInt8(ascii: "N")]
+            + tuple(new)
     }
 
     static func delete(_ old: [Cell], isFull: Bool = false) -> [UInt8] {

@@ -15,7 +15,10 @@ import Testing
         ("bigint", { "'\(edge(&$0, [Int64.min, .max, 0, -1]) { Int64.random(in: .min ... .max, using: &$0) })'" }),
         ("oid", { "\(UInt32.random(in: 0 ... .max, using: &$0))" }),
         ("real", { "'\(edge(&$0, ["NaN", "Infinity", "-Infinity", "-0", "1e-40"]) { "\(Float(bitPattern: .random(in: 0..<0x7F80_0000, using: &$0)))" })'" }),
-        ("double precision", { "'\(edge(&$0, ["NaN", "Infinity", "-Infinity", "-0"]) { "\(Double(bitPattern: .random(in: 1 << 60..<0x7FF0 << 48, using: &$0)))" })'" }),
+        (
+            "double precision",
+            { "'\(edge(&$0, ["NaN", "Infinity", "-Infinity", "-0"]) { "\(Double(bitPattern: .random(in: 1 << 60..<0x7FF0 << 48, using: &$0)))" })'" }
+        ),
         ("numeric", { "'\(edge(&$0, ["NaN", "Infinity", "-Infinity", "0", "0.000"]) { decimal(60, 30, &$0) })'" }),
         ("numeric(18,2)", { "'\(edge(&$0, ["NaN", "0"]) { decimal(16, 2, &$0) })'" }),
         ("numeric(38,10)", { "'\(decimal(28, 10, &$0))'" }),

@@ -62,7 +62,8 @@ import Testing
             for origin in [RowOrigin.stream, .snapshot] {
                 var cells = ElementCells()
                 for _ in 0..<400 {
-                    var bytes = Bool.random(using: &generator)
+                    var bytes =
+                        Bool.random(using: &generator)
                         ? Self.seeds.randomElement(using: &generator)! : Self.random(Int.random(in: 0...40, using: &generator), &generator)
                     for _ in 0..<Int.random(in: 0...3, using: &generator) where !bytes.isEmpty {
                         let i = Int.random(in: bytes.indices, using: &generator)
@@ -92,7 +93,9 @@ import Testing
         stream += Fixtures.be(Int16(-1))
         for _ in 0..<2_000 {
             var bytes = stream
-            for _ in 0..<Int.random(in: 1...4, using: &generator) { bytes[Int.random(in: bytes.indices, using: &generator)] = .random(in: 0...255, using: &generator) }
+            for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                bytes[Int.random(in: bytes.indices, using: &generator)] = .random(in: 0...255, using: &generator)
+            }
             bytes.removeLast(Int.random(in: 0...20, using: &generator))
             var builder = SnapshotBatchBuilder(schema, SnapshotInfo(lsn: 1, xid: nil, startedMicros: 0))
             _ = try? bytes.withUnsafeBytes { try builder.append($0) }

@@ -67,7 +67,8 @@ import Testing
                 player.skipsTruncates = scenario != "skipped-none"
                 try player.play(stream, withMetadata: scenario == "tx-metadata")
                 let directory = Bundle.module.resourceURL!.appendingPathComponent("Golden/debezium/\(scenario)").path
-                for file in try FileManager.default.contentsOfDirectory(atPath: directory).sorted() where !file.contains(".transaction.") && !(isBinary && file.contains("all_types")) {
+                for file in try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+                where !file.contains(".transaction.") && !(isBinary && file.contains("all_types")) {
                     let topic = String(file.dropLast(6)), recording = try Rendered.recorded(scenario, topic)
                     var got: [Rendered] = []
                     if topic.hasSuffix(".message") {

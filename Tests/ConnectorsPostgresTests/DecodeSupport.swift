@@ -10,7 +10,8 @@ struct DecodeDatabase {
     let postgres: PostgresDatabase
 
     /// The session settings the connector's own connections have.
-    static let session = "set datestyle to 'ISO, MDY'; set intervalstyle to postgres; set timezone to 'UTC'; set bytea_output to hex; set extra_float_digits to 3;\n"
+    static let session =
+        "set datestyle to 'ISO, MDY'; set intervalstyle to postgres; set timezone to 'UTC'; set bytea_output to hex; set extra_float_digits to 3;\n"
 
     func json(_ query: String) throws -> JSONValue {
         try JSONValue.parse(postgres.sql("select coalesce(json_agg(q), '[]') from (\(query)) q"))
@@ -84,7 +85,9 @@ struct DecodeDatabase {
         defer { unlink(path) }
         let columns = schema.snapshotColumns.map { "\"\($0.name)\"\($0.castsToText ? "::text" : "")" }.joined(separator: ",")
         try postgres.sql(
-            Self.session + "copy (select \(columns) from \"\(schema.definition.schema)\".\"\(schema.definition.name)\"\(isOrdered ? " order by 1" : "")) to '\(path)' (format binary);")
+            Self.session
+                + "copy (select \(columns) from \"\(schema.definition.schema)\".\"\(schema.definition.name)\"\(isOrdered ? " order by 1" : "")) to '\(path)' (format binary);"
+        )
         return try Array(Data(contentsOf: URL(fileURLWithPath: path)))
     }
 }
@@ -204,6 +207,7 @@ struct Rendered: Equatable {
         Rendered(key: key.map(Self.mask), value: value.map(Self.mask), headers: headers)
     }
 
+    // swift-format-ignore: NeverUseForceTry
     private static let volatile: [(NSRegularExpression, String)] = [
         (try! NSRegularExpression(pattern: #""(ts_ms|ts_us|ts_ns|lsn|txId)":\d+"#), #""$1":0"#),
         (try! NSRegularExpression(pattern: #""sequence":"\[.*?\]""#), #""sequence":"[]""#),

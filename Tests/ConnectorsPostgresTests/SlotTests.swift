@@ -7,7 +7,9 @@ import Testing
 /// What the connector makes and leaves on the server.
 @Suite(.serialized) struct SlotTests {
     private func published(_ db: PostgresDatabase) throws -> String {
-        try db.sql("select string_agg(schemaname || '.' || tablename, ',' order by 1) from pg_publication_tables where pubname = '\(db.connection["publication.name"]!)'")
+        try db.sql(
+            "select string_agg(schemaname || '.' || tablename, ',' order by 1) from pg_publication_tables where pubname = '\(db.connection["publication.name"]!)'"
+        )
     }
 
     @Test func publicationModes() async throws {
@@ -43,7 +45,9 @@ import Testing
     @Test func replicaIdentitiesAreSet() async throws {
         try await withPostgres { db in
             try db.sql("create table a(id int primary key); create table b(id int primary key, u int not null); create unique index b_u on b(u)")
-            try await db.runSource(["replica.identity.autoset.values": "public.a:FULL,public.b:INDEX b_u"], into: Recorder()) { try await db.untilSlotIsActive() }
+            try await db.runSource(["replica.identity.autoset.values": "public.a:FULL,public.b:INDEX b_u"], into: Recorder()) {
+                try await db.untilSlotIsActive()
+            }
             #expect(try db.sql("select string_agg(relreplident::text, '' order by relname) from pg_class where relname in ('a', 'b')") == "fi")
         }
     }
@@ -63,12 +67,15 @@ import Testing
 
     @Test func keysComeFromUniqueIndexesAndMessageKeyColumns() async throws {
         try await withPostgres { db in
-            try db.sql("""
+            try db.sql(
+                """
                 create table u(a int, b int not null); create unique index u_b on u(b); create unique index u_a on u(a) where a > 0; insert into u values (1, 2);
                 create table k(id int primary key, c text); insert into k values (1, 'x')
                 """)
             let recorder = Recorder()
-            try await db.runSource(["snapshot.mode": "initial_only", "message.key.columns": "public.k:c"], into: recorder) { try await eventually("rows") { recorder.count == 2 } }
+            try await db.runSource(["snapshot.mode": "initial_only", "message.key.columns": "public.k:c"], into: recorder) {
+                try await eventually("rows") { recorder.count == 2 }
+            }
             #expect(recorder.events("u")[0].key == .struct([2]))
             #expect(recorder.events("k")[0].key == .struct(["x"]))
         }

@@ -8,7 +8,8 @@ import Testing
 @Suite(.serialized) struct SnapshotTests {
     @Test func tablesComeByNameOnceWithMarksAtTheirEnds() async throws {
         try await withPostgres { db in
-            try db.sql("""
+            try db.sql(
+                """
                 create table "B upper"(id int primary key); insert into "B upper" values (1);
                 create table a(id int primary key); insert into a values (1), (2), (3);
                 create table empty(id int primary key);
@@ -29,9 +30,14 @@ import Testing
 
     @Test func theIncludeListOrdersTables() async throws {
         try await withPostgres { db in
-            try db.sql("create table a(id int primary key); insert into a values (1); create table b(id int primary key); insert into b values (1); create table c(id int primary key); insert into c values (1)")
+            try db.sql(
+                "create table a(id int primary key); insert into a values (1); create table b(id int primary key); insert into b values (1); create table c(id int primary key); insert into c values (1)"
+            )
             let recorder = Recorder()
-            try await db.runSource(["snapshot.mode": "initial_only", "table.include.list": "public.c,public.[ab]", "snapshot.include.collection.list": "public.[bc]"], into: recorder) {
+            try await db.runSource(
+                ["snapshot.mode": "initial_only", "table.include.list": "public.c,public.[ab]", "snapshot.include.collection.list": "public.[bc]"],
+                into: recorder
+            ) {
                 try await eventually("the snapshot is done") { recorder.position?.offset["snapshot_completed"] == true }
             }
             #expect(recorder.events.map(\.topic) == ["p.public.c", "p.public.b"])
@@ -42,17 +48,21 @@ import Testing
         try await withPostgres { db in
             try db.sql("create table a(id int primary key, v text); insert into a select i, 'v' from generate_series(1, 10) i")
             let recorder = Recorder()
-            try await db.runSource([
-                "snapshot.mode": "initial_only", "snapshot.select.statement.overrides": "public.a",
-                "snapshot.select.statement.overrides.public.a": "select * from public.a where id > 7",
-            ], into: recorder) { try await eventually("the snapshot is done") { recorder.position?.offset["snapshot_completed"] == true } }
+            try await db.runSource(
+                [
+                    "snapshot.mode": "initial_only", "snapshot.select.statement.overrides": "public.a",
+                    "snapshot.select.statement.overrides.public.a": "select * from public.a where id > 7",
+                ], into: recorder
+            ) { try await eventually("the snapshot is done") { recorder.position?.offset["snapshot_completed"] == true } }
             #expect(recorder.count == 3)
         }
     }
 
     @Test func typesWithoutABinaryDecoderComeAsText() async throws {
         try await withPostgres { db in
-            try db.sql("create extension hstore; create extension citext; create table a(id int primary key, h hstore, c citext, r int4range, m money); insert into a values (1, 'k=>v', 'Hi', '[1,5)', 12.5)")
+            try db.sql(
+                "create extension hstore; create extension citext; create table a(id int primary key, h hstore, c citext, r int4range, m money); insert into a values (1, 'k=>v', 'Hi', '[1,5)', 12.5)"
+            )
             let recorder = Recorder()
             try await db.runSource(["snapshot.mode": "initial_only"], into: recorder) { try await eventually("there") { recorder.count == 1 } }
             #expect(recorder.events[0].after == .struct([1, #"{"k":"v"}"#, "Hi", "[1,5)", .bytes([4, 226])]))
@@ -61,7 +71,9 @@ import Testing
 
     @Test func aPartitionedTableComesAsParentAndAsLeaf() async throws {
         try await withPostgres { db in
-            try db.sql("create table parent(id int primary key) partition by range (id); create table leaf partition of parent for values from (0) to (100); insert into parent values (1)")
+            try db.sql(
+                "create table parent(id int primary key) partition by range (id); create table leaf partition of parent for values from (0) to (100); insert into parent values (1)"
+            )
             let recorder = Recorder()
             try await db.runSource(into: recorder) {
                 try await eventually("the snapshot") { recorder.position?.offset["snapshot_completed"] == true }
@@ -75,7 +87,8 @@ import Testing
     /// Writers move money between accounts while four connections read: every state a reader can reconstruct from the stream has the same total.
     @Test func parallelReadersSeeOneSnapshotAndTheStreamJoinsIt() async throws {
         try await withPostgres { db in
-            try db.sql("""
+            try db.sql(
+                """
                 create table a(id int primary key, balance int not null, pad text);
                 insert into a select i, 100, repeat('x', 700) from generate_series(1, 20000) i;
                 create table b(id int primary key, balance int not null); insert into b select i, 100 from generate_series(1, 1000) i;
@@ -85,7 +98,8 @@ import Testing
                 var random = decodeGenerator()
                 while !stop.value {
                     let from = Int.random(in: 1...20_000, using: &random), to = Int.random(in: 1...1000, using: &random)
-                    _ = try await db.ask("begin; update a set balance = balance - 1 where id = \(from); update b set balance = balance + 1 where id = \(to); commit")
+                    _ = try await db.ask(
+                        "begin; update a set balance = balance - 1 where id = \(from); update b set balance = balance + 1 where id = \(to); commit")
                 }
             }.value
             try await db.runSource(["snapshot.max.threads": "4"], into: recorder) {
@@ -116,7 +130,9 @@ import Testing
             recorder.crash(afterUnits: 1)
             await #expect(throws: Recorder.Crash.self) { try await db.runSource(into: recorder) { try await eventually("never") { false } } }
             #expect(recorder.events.map(\.topic).allSatisfy { $0 == "p.public.a" } && recorder.count == 100)
-            for table in ["a", "b", "c"] { try db.sql("update \(table) set v = 1 where id = 1; insert into \(table) values (101, 0); delete from \(table) where id = 2") }
+            for table in ["a", "b", "c"] {
+                try db.sql("update \(table) set v = 1 where id = 1; insert into \(table) values (101, 0); delete from \(table) where id = 2")
+            }
             recorder.restart()
             try await db.runSource(into: recorder) {
                 try await eventually("the snapshot is done") { recorder.position?.offset["snapshot_completed"] == true }
@@ -143,13 +159,14 @@ import Testing
                 var statements = ""
                 for i in 0..<200 {
                     let id = Int.random(in: 1...20_000, using: &random), other = 100_000 * (crash + 1) + i
-                    let statement = switch i % 4 {
-                    case 0: "update a set v = v + 1 where id = \(id);"
-                    case 1: "delete from a where id = \(id);"
-                    case 2: "insert into a values (\(other), 1);"
-                    // From anywhere to below every range, or above.
-                    default: "update a set id = \(i % 8 == 3 ? -other : other) where id = \(id);"
-                    }
+                    let statement =
+                        switch i % 4 {
+                        case 0: "update a set v = v + 1 where id = \(id);"
+                        case 1: "delete from a where id = \(id);"
+                        case 2: "insert into a values (\(other), 1);"
+                        // From anywhere to below every range, or above.
+                        default: "update a set id = \(i % 8 == 3 ? -other : other) where id = \(id);"
+                        }
                     statements += statement
                 }
                 try db.sql(statements)

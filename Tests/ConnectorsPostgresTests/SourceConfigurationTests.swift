@@ -32,22 +32,33 @@ import Testing
 
     @Test func missingKeysAreNamedInDebeziumsWords() {
         let findings = PostgresConfiguration.parse(["name": "v1"]).findings
-        #expect(findings == ["topic.prefix", "database.hostname", "database.user", "database.dbname"].map {
-            Diagnostic($0, "The '\($0)' value is invalid: A value is required")
-        })
+        #expect(
+            findings
+                == ["topic.prefix", "database.hostname", "database.user", "database.dbname"].map {
+                    Diagnostic($0, "The '\($0)' value is invalid: A value is required")
+                })
     }
 
     @Test func badValuesAreNamedInDebeziumsWords() {
-        let findings = PostgresConfiguration.parse(Self.complete.merging([
-            "database.port": "abc", "topic.prefix": "bad prefix!", "slot.name": "Bad-Slot!", "decimal.handling.mode": "bogus", "snapshot.mode": "bogus",
-        ]) { $1 }).findings
-        #expect(Dictionary(grouping: findings, by: \.key).mapValues { $0.map(\.message) } == [
-            "topic.prefix": ["The 'topic.prefix' value is invalid: bad prefix! has invalid format (only the underscore, hyphen, dot and alphanumeric characters are allowed)"],
-            "database.port": Array(repeating: "The 'database.port' value is invalid: An integer is expected", count: 2),
-            "slot.name": ["The 'slot.name' value is invalid: Valid replication slot name must contain only digits, lowercase characters and underscores with length <= 63"],
-            "decimal.handling.mode": ["The 'decimal.handling.mode' value is invalid: Value must be one of string, double, precise"],
-            "snapshot.mode": ["The 'snapshot.mode' value is invalid: Value must be one of always, initial_only, configuration_based, when_needed, initial, custom, no_data"],
-        ])
+        let findings = PostgresConfiguration.parse(
+            Self.complete.merging([
+                "database.port": "abc", "topic.prefix": "bad prefix!", "slot.name": "Bad-Slot!", "decimal.handling.mode": "bogus", "snapshot.mode": "bogus",
+            ]) { $1 }
+        ).findings
+        #expect(
+            Dictionary(grouping: findings, by: \.key).mapValues { $0.map(\.message) } == [
+                "topic.prefix": [
+                    "The 'topic.prefix' value is invalid: bad prefix! has invalid format (only the underscore, hyphen, dot and alphanumeric characters are allowed)"
+                ],
+                "database.port": Array(repeating: "The 'database.port' value is invalid: An integer is expected", count: 2),
+                "slot.name": [
+                    "The 'slot.name' value is invalid: Valid replication slot name must contain only digits, lowercase characters and underscores with length <= 63"
+                ],
+                "decimal.handling.mode": ["The 'decimal.handling.mode' value is invalid: Value must be one of string, double, precise"],
+                "snapshot.mode": [
+                    "The 'snapshot.mode' value is invalid: Value must be one of always, initial_only, configuration_based, when_needed, initial, custom, no_data"
+                ],
+            ])
     }
 
     @Test func includeAndExcludeTogetherAreRefused() {
@@ -94,10 +105,12 @@ import Testing
     }
 
     @Test func tablesPassSchemaAndTableListsAndTheSignalTableAlways() throws {
-        let filter = try CaptureFilter(PostgresConfiguration(Self.complete.merging([
-            "schema.include.list": "s", "table.exclude.list": "s\\.hidden", "signal.data.collection": "sig.nals", "column.exclude.list": "s.t.secret",
-            "message.key.columns": "s.t:a,b; s.(u|v):c",
-        ]) { $1 }))
+        let filter = try CaptureFilter(
+            PostgresConfiguration(
+                Self.complete.merging([
+                    "schema.include.list": "s", "table.exclude.list": "s\\.hidden", "signal.data.collection": "sig.nals", "column.exclude.list": "s.t.secret",
+                    "message.key.columns": "s.t:a,b; s.(u|v):c",
+                ]) { $1 }))
         #expect(filter.captures(schema: "s", table: "t"))
         #expect(!filter.captures(schema: "s", table: "hidden"))
         #expect(!filter.captures(schema: "other", table: "t"))

@@ -6,7 +6,10 @@ import Testing
 
 /// Every error a person can cause says what happened, where, and what to do; and never a password.
 @Suite(.serialized) struct SourceErrorTests {
-    private func expect(_ error: ConnectorError?, _ code: String, _ disposition: ConnectorError.Disposition, _ words: String..., sourceLocation: SourceLocation = #_sourceLocation) {
+    private func expect(
+        _ error: ConnectorError?, _ code: String, _ disposition: ConnectorError.Disposition, _ words: String...,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         #expect(error?.code == code, sourceLocation: sourceLocation)
         #expect(error?.disposition == disposition, sourceLocation: sourceLocation)
         for word in words { #expect(error?.description.contains(word) == true, "\(error?.description ?? "no error")", sourceLocation: sourceLocation) }
@@ -30,9 +33,10 @@ import Testing
             }
             let fine = try await check([:]), refused = try await check(["database.port": "1"]), missing = try await check(["database.dbname": "nope"])
             #expect(fine == [])
-            #expect(refused == [
-                "Error while validating connector config: Connection to 127.0.0.1:1 refused. Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections."
-            ])
+            #expect(
+                refused == [
+                    "Error while validating connector config: Connection to 127.0.0.1:1 refused. Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections."
+                ])
             #expect(missing == ["Error while validating connector config: FATAL: database \"nope\" does not exist"])
         }
     }
@@ -69,7 +73,8 @@ import Testing
             try await db.runSource(["snapshot.mode": "no_data"], into: first) {
                 try await db.untilSlotIsActive()
                 let pid = try db.sql("select active_pid from pg_replication_slots where active and database = current_database()")
-                try await expect(db.failure(["snapshot.mode": "no_data"], into: second), "postgres.slot_in_use", .retry, "is active for PID \(pid)", "slot.name")
+                try await expect(
+                    db.failure(["snapshot.mode": "no_data"], into: second), "postgres.slot_in_use", .retry, "is active for PID \(pid)", "slot.name")
             }
         }
     }

@@ -75,10 +75,13 @@ import Testing
             let second = all.events[2]
             let xid = try Int64(db.sql("select xmin from a where id = 2"))!
             let resumed = Recorder()
-            resumed.set(position: SourcePosition(partition: ["server": "p"], offset: [
-                "lsn_proc": .integer(second.lsn!), "messageType": "INSERT", "lsn_commit": committed, "lsn": .integer(second.lsn!),
-                "txId": .integer(xid), "ts_usec": 1,
-            ]))
+            resumed.set(
+                position: SourcePosition(
+                    partition: ["server": "p"],
+                    offset: [
+                        "lsn_proc": .integer(second.lsn!), "messageType": "INSERT", "lsn_commit": committed, "lsn": .integer(second.lsn!),
+                        "txId": .integer(xid), "ts_usec": 1,
+                    ]))
             try await db.runSource(noData.merging(["slot.name": later, "internal.log.position.check.enable": "false"]) { $1 }, into: resumed) {
                 try await eventually("the rest") { resumed.count == 2 }
             }
@@ -135,7 +138,8 @@ import Testing
             try await db.runSource(["snapshot.mode": "no_data"], into: recorder) {
                 try await db.untilSlotIsActive()
                 let other = "'host=127.0.0.1 port=\(db.port) user=postgres password=postgres dbname=\(db.name)'"
-                try db.sql("""
+                try db.sql(
+                    """
                     begin; insert into a values (1, 'long');
                     select dblink_exec(\(other), 'insert into a values (2, ''short'')');
                     insert into a values (3, 'long');
@@ -155,7 +159,8 @@ import Testing
             try await db.runSource(into: recorder) {
                 try db.sql("insert into a values (0, 'x')")
                 try await eventually("streaming") { recorder.count == 1 }
-                try db.sql("""
+                try db.sql(
+                    """
                     insert into a values (1, 'x');
                     alter table a add column w int default 7; insert into a values (2, 'x', 5);
                     alter table a rename column v to name; insert into a values (3, 'x', 5);
@@ -164,9 +169,10 @@ import Testing
                     """)
                 try await eventually("all rows are there") { recorder.count == 6 }
             }
-            #expect(recorder.events.map(\.after) == [
-                .struct([0, "x"]), .struct([1, "x"]), .struct([2, "x", 5]), .struct([3, "x", 5]), .struct([4, "x", 5]), .struct([5, "x"]),
-            ])
+            #expect(
+                recorder.events.map(\.after) == [
+                    .struct([0, "x"]), .struct([1, "x"]), .struct([2, "x", 5]), .struct([3, "x", 5]), .struct([4, "x", 5]), .struct([5, "x"]),
+                ])
         }
     }
 
@@ -178,7 +184,9 @@ import Testing
             try await db.runSource(into: recorder) {
                 try db.sql("insert into a values (1, 1.25, '2024-01-02 03:04:05.678')")
                 try await eventually("streaming") { recorder.count == 1 }
-                try db.sql("begin; insert into a values (2, 2.5); alter table a add column h hstore; insert into a values (3, 3.75, null, 'k=>v'); commit; insert into a values (4)")
+                try db.sql(
+                    "begin; insert into a values (2, 2.5); alter table a add column h hstore; insert into a values (3, 3.75, null, 'k=>v'); commit; insert into a values (4)"
+                )
                 try await eventually("all rows are there") { recorder.count == 4 }
             }
             #expect(ids(recorder, "a") == [1, 2, 3, 4])
@@ -189,7 +197,8 @@ import Testing
 
     @Test func replicaIdentitiesTruncatesToastAndMessages() async throws {
         try await withPostgres { db in
-            try db.sql("""
+            try db.sql(
+                """
                 create table f(id int primary key, v text); alter table f replica identity full;
                 create table k(a int, b text); alter table k replica identity full;
                 create table t(id int primary key, big text, small int); alter table t alter big set storage external;
@@ -198,7 +207,8 @@ import Testing
             try await db.runSource(["skipped.operations": "none", "snapshot.mode": "no_data"], into: recorder) {
                 try await db.untilSlotIsActive()
                 try db.sql("insert into f values (1, 'a')")
-                try db.sql("""
+                try db.sql(
+                    """
                     update f set v = 'b'; delete from f;
                     insert into k values (1, 'x'); update k set b = 'y'; delete from k;
                     insert into t values (1, repeat('B', 9000), 1); update t set small = 2; truncate t, f;
@@ -268,9 +278,11 @@ import Testing
         try await withPostgres { db in
             try db.sql("create table a(id int primary key); create table beats(t timestamptz default now())")
             let recorder = Recorder()
-            try await db.runSource([
-                "table.include.list": "public.a", "heartbeat.interval.ms": "100", "heartbeat.action.query": "insert into beats default values",
-            ], into: recorder) {
+            try await db.runSource(
+                [
+                    "table.include.list": "public.a", "heartbeat.interval.ms": "100", "heartbeat.action.query": "insert into beats default values",
+                ], into: recorder
+            ) {
                 try await eventually("heartbeats") { recorder.events.filter { $0.topic == "__debezium-heartbeat.p" }.count >= 3 }
             }
             #expect(try Int(db.sql("select count(*) from beats"))! >= 3)

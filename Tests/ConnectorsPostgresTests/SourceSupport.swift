@@ -226,7 +226,9 @@ extension PostgresDatabase {
     }
 
     /// Runs the source until it fails, and returns the error.
-    func failure(_ extra: [String: String] = [:], into recorder: Recorder = Recorder(), while body: @escaping @Sendable () async throws -> Void = {}) async throws -> ConnectorError? {
+    func failure(_ extra: [String: String] = [:], into recorder: Recorder = Recorder(), while body: @escaping @Sendable () async throws -> Void = {})
+        async throws -> ConnectorError?
+    {
         do {
             try await runSource(extra, into: recorder) {
                 try await body()

@@ -1,6 +1,9 @@
 /// One configuration key: everything that parsing, validation, the REST answer and the reference page need to know of it.
 public struct ConfigKey: Sendable {
-    public enum Kind: String, Sendable, Hashable { case boolean = "BOOLEAN", string = "STRING", int = "INT", short = "SHORT", long = "LONG", double = "DOUBLE", list = "LIST", `class` = "CLASS", password = "PASSWORD" }
+    public enum Kind: String, Sendable, Hashable {
+        case boolean = "BOOLEAN", string = "STRING", int = "INT", short = "SHORT", long = "LONG", double = "DOUBLE", list = "LIST", `class` = "CLASS",
+            password = "PASSWORD"
+    }
     public enum Importance: String, Sendable { case high = "HIGH", medium = "MEDIUM", low = "LOW" }
     public enum Width: String, Sendable { case none = "NONE", short = "SHORT", medium = "MEDIUM", long = "LONG" }
 

@@ -97,7 +97,9 @@ extension ConfigValidator {
     static func qualify(_ finding: Diagnostic, _ prefix: String) -> Diagnostic {
         let name = finding.key
         var message = finding.message
-        for (bare, full) in [("configuration \"\(name)\"", "configuration \"\(prefix)\(name)\""), ("configuration \(name):", "configuration \(prefix)\(name):")] {
+        for (bare, full) in [
+            ("configuration \"\(name)\"", "configuration \"\(prefix)\(name)\""), ("configuration \(name):", "configuration \(prefix)\(name):"),
+        ] {
             if let range = message.firstRange(of: bare) { message.replaceSubrange(range, with: full) }
         }
         return Diagnostic(prefix + name, message)

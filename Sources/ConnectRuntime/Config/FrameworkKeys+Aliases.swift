@@ -48,13 +48,15 @@ extension FrameworkKeys {
                     prefix + "include", .list, default: "", importance: .high, doc: "Regular expressions of the topics in this group.", group: title, order: 1,
                     width: .long, displayName: "Inclusion Topic Pattern for \(group)", check: ConfigValidator.regularExpressions),
                 ConfigKey(
-                    prefix + "exclude", .list, default: "", importance: .high, doc: "Regular expressions of the topics not in this group.", group: title, order: 2,
+                    prefix + "exclude", .list, default: "", importance: .high, doc: "Regular expressions of the topics not in this group.", group: title,
+                    order: 2,
                     width: .long, displayName: "Exclusion Topic Pattern for \(group)", check: ConfigValidator.regularExpressions),
             ]
         }
         return keys + [
             ConfigKey(
-                prefix + "replication.factor", .short, required: isDefault, importance: .high, doc: "Replication factor of new topics; -1: the broker's default.",
+                prefix + "replication.factor", .short, required: isDefault, importance: .high,
+                doc: "Replication factor of new topics; -1: the broker's default.",
                 group: title, order: 3, width: .long, displayName: "Replication Factor for Topics in \(group)",
                 check: positiveOrDefault(
                     "Replication factor must be positive and not larger than the number of brokers in the Kafka cluster, or -1 to use the broker's default")),

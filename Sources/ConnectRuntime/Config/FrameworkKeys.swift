@@ -45,7 +45,8 @@ package enum FrameworkKeys {
             converterVersion("key.converter", defaults.keyConverterVersion, order: 7, "Key converter version"),
             converter("value.converter", defaults.valueConverter, order: 8, "Value converter class", "Converter of record values; the worker's when absent."),
             converterVersion("value.converter", defaults.valueConverterVersion, order: 9, "Value converter version"),
-            converter("header.converter", defaults.headerConverter, order: 10, "Header converter class", "Converter of header values; the worker's when absent."),
+            converter(
+                "header.converter", defaults.headerConverter, order: 10, "Header converter class", "Converter of header values; the worker's when absent."),
             converterVersion("header.converter", defaults.headerConverterVersion, order: 11, "Header converter version"),
             ConfigKey(
                 "transforms", .list, default: "", importance: .low, doc: "Aliases of the transforms applied to each record, in this order.",

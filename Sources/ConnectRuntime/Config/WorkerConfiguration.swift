@@ -75,17 +75,23 @@ package struct WorkerConfiguration: ConnectConfiguration {
     package var dataDirectory: String
     @Field("sluice.connectors.dir", importance: .medium, doc: "A directory of connector files, loaded at start and watched; connectors.d when that exists")
     package var connectorsDirectory: String?
-    @Field("sluice.source.buffer.bytes", default: "33554432", importance: .low, doc: "Bytes of records on their way into the log, all sources together", check: .atLeast(1 << 16))
+    @Field(
+        "sluice.source.buffer.bytes", default: "33554432", importance: .low, doc: "Bytes of records on their way into the log, all sources together",
+        check: .atLeast(1 << 16))
     package var sourceBuffer: Int64
     @Field("sluice.sink.buffer.bytes", default: "16777216", importance: .low, doc: "Bytes a sink task reads ahead", check: .atLeast(1 << 16))
     package var sinkReadAhead: Int64
     @Field("sluice.task.memory.bytes", default: "67108864", importance: .low, doc: "Bytes a task may hold in buffers of its own", check: .atLeast(1 << 20))
     package var taskMemory: Int64
-    @Field("log.retention.hours", default: "168", importance: .low, doc: "Hours the embedded log keeps records at most, once every sink has read them; -1 keeps them")
+    @Field(
+        "log.retention.hours", default: "168", importance: .low,
+        doc: "Hours the embedded log keeps records at most, once every sink has read them; -1 keeps them")
     package var retentionHours: Int
     @Field("log.retention.minutes", importance: .low, doc: "The same in minutes") package var retentionMinutes: Int?
     @Field("log.retention.ms", importance: .low, doc: "The same in milliseconds") package var retentionMilliseconds: Int64?
-    @Field("log.retention.bytes", default: "-1", importance: .low, doc: "Bytes of a partition the embedded log keeps of what every sink has read; -1 sets no limit")
+    @Field(
+        "log.retention.bytes", default: "-1", importance: .low, doc: "Bytes of a partition the embedded log keeps of what every sink has read; -1 sets no limit"
+    )
     package var retentionBytes: Int64
     @Field("sluice.kafka.version", default: "4.1.0", importance: .low, doc: "The Kafka Connect version GET / reports")
     package var reportedVersion: String

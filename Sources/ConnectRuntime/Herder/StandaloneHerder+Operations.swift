@@ -95,7 +95,8 @@ extension StandaloneHerder {
             guard own.count <= connector.maxTasks else {
                 throw ConnectorError(
                     "connector.too_many_tasks", .stop,
-                    "The connector \(connector.name) has generated \(own.count) tasks, which is greater than \(connector.maxTasks), the maximum number of tasks it is configured to create")
+                    "The connector \(connector.name) has generated \(own.count) tasks, which is greater than \(connector.maxTasks), the maximum number of tasks it is configured to create"
+                )
             }
             return own.map { shownConfig($0, of: connector, resolved: resolved, plugin) }
         } catch {

@@ -13,7 +13,9 @@ extension StandaloneHerder {
     }
 
     /// `file`: where the configuration comes from, when a file of `connectors.d` says it.
-    package func put(_ name: String, _ config: [ConfigEntry], file: String?, initialState: TargetState, reachingOut: Bool) async throws -> (created: Bool, ConnectorView) {
+    package func put(_ name: String, _ config: [ConfigEntry], file: String?, initialState: TargetState, reachingOut: Bool) async throws -> (
+        created: Bool, ConnectorView
+    ) {
         let config = try await accepted(name, config, reachingOut: reachingOut)
         guard let connector = connectorsByName[name] else {
             return (true, try await add(name, StoredConnector(config: config, targetState: initialState, file: file)))

@@ -22,7 +22,9 @@ extension StandaloneHerder {
             let sum = byConnector[name]!
             let lag =
                 !sum.isSink
-                ? "" : sum.lag == 0 ? ", up to date" : ", \(Self.grouped(sum.lag)) behind (\(Self.grouped(sum.milliseconds / 1000)).\(sum.milliseconds % 1000 / 100) s)"
+                ? ""
+                : sum.lag == 0
+                    ? ", up to date" : ", \(Self.grouped(sum.lag)) behind (\(Self.grouped(sum.milliseconds / 1000)).\(sum.milliseconds % 1000 / 100) s)"
             return "\(name): \(Self.grouped(Int64(sum.rate.rounded()))) rows/s, \(Self.grouped(sum.rows)) rows\(lag)"
         }
     }

@@ -35,10 +35,18 @@ extension StandaloneHerder {
     }
 
     private static func writeConnectors(_ connectors: [ConnectorFigures], _ startups: StartupCounts, _ out: inout PrometheusText) {
-        for c in connectors { out.add("kafka_connect_connector_status", [("connector", c.name), ("status", c.state.rawValue.lowercased())], 1, help: "The connector's state") }
-        for c in connectors { out.add("kafka_connect_connector_connector_class", [("connector", c.name), ("connector_class", c.className)], 1, help: "The connector's class") }
-        for c in connectors { out.add("kafka_connect_connector_connector_type", [("connector", c.name), ("connector_type", c.type.rawValue)], 1, help: "source or sink") }
-        for c in connectors { out.add("kafka_connect_connector_connector_version", [("connector", c.name), ("connector_version", c.version)], 1, help: "The connector's version") }
+        for c in connectors {
+            out.add("kafka_connect_connector_status", [("connector", c.name), ("status", c.state.rawValue.lowercased())], 1, help: "The connector's state")
+        }
+        for c in connectors {
+            out.add("kafka_connect_connector_connector_class", [("connector", c.name), ("connector_class", c.className)], 1, help: "The connector's class")
+        }
+        for c in connectors {
+            out.add("kafka_connect_connector_connector_type", [("connector", c.name), ("connector_type", c.type.rawValue)], 1, help: "source or sink")
+        }
+        for c in connectors {
+            out.add("kafka_connect_connector_connector_version", [("connector", c.name), ("connector_version", c.version)], 1, help: "The connector's version")
+        }
         for c in connectors {
             for (task, state) in c.tasks.sorted(by: { $0.key < $1.key }) {
                 out.add(
@@ -55,8 +63,12 @@ extension StandaloneHerder {
             out.add("kafka_connect_worker_\(kind)_startup_attempts_total", Double(attempts), help: "Starts tried")
             out.add("kafka_connect_worker_\(kind)_startup_success_total", Double(successes), help: "Starts that did not fail")
             out.add("kafka_connect_worker_\(kind)_startup_failure_total", Double(failures), help: "Starts that failed")
-            out.add("kafka_connect_worker_\(kind)_startup_success_percentage", attempts == 0 ? 0 : Double(successes) / Double(attempts), help: "Part of the starts that did not fail")
-            out.add("kafka_connect_worker_\(kind)_startup_failure_percentage", attempts == 0 ? 0 : Double(failures) / Double(attempts), help: "Part of the starts that failed")
+            out.add(
+                "kafka_connect_worker_\(kind)_startup_success_percentage", attempts == 0 ? 0 : Double(successes) / Double(attempts),
+                help: "Part of the starts that did not fail")
+            out.add(
+                "kafka_connect_worker_\(kind)_startup_failure_percentage", attempts == 0 ? 0 : Double(failures) / Double(attempts),
+                help: "Part of the starts that failed")
         }
         for state in ["total", "running", "paused", "failed", "unassigned", "destroyed", "restarting"] {
             for c in connectors {
@@ -105,7 +117,9 @@ extension StandaloneHerder {
         write(any + "offset_commit_max_time_ms", sinks: nil, help: "Longest commit to the log") { $1.commitTime.maximum }
         write(any + "offset_commit_avg_time_ms", sinks: nil, help: "Mean commit to the log") { $1.commitTime.average }
         write(any + "offset_commit_success_percentage", sinks: nil, help: "Part of the commits that worked") { successes($1) }
-        write(any + "offset_commit_failure_percentage", sinks: nil, help: "Part of the commits that failed") { $1.commitTime.count + $1.commitFailures == 0 ? 0 : 1 - successes($1) }
+        write(any + "offset_commit_failure_percentage", sinks: nil, help: "Part of the commits that failed") {
+            $1.commitTime.count + $1.commitFailures == 0 ? 0 : 1 - successes($1)
+        }
         let errors = "kafka_connect_task_error_"
         write(errors + "total_record_failures", sinks: nil, help: "Failures of records") { Double($1.failures) }
         write(errors + "total_record_errors", sinks: nil, help: "Records that failed the task") { Double($1.errors) }

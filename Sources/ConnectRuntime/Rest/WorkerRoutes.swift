@@ -78,7 +78,8 @@ struct WorkerRoutes: Sendable {
 
     /// The names this product's log lines bear.
     private static let names: Set<String> = [
-        "sluice", "sluice.config", "sluice.connectors", "sluice.herder", "sluice.log.checkpoint", "sluice.log.housekeeping", "sluice.progress", "sluice.rest", "sluice.sink", "sluice.sink.s3", "sluice.source",
+        "sluice", "sluice.config", "sluice.connectors", "sluice.herder", "sluice.log.checkpoint", "sluice.log.housekeeping", "sluice.progress", "sluice.rest",
+        "sluice.sink", "sluice.sink.s3", "sluice.source",
         "io.debezium.connector.postgresql", "org.apache.kafka.connect", "org.apache.kafka.connect.file",
     ]
 }

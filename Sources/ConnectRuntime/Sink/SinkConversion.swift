@@ -27,7 +27,8 @@ final class SinkConversion: Sendable {
         var batch = stored.batch
         if !same(stored.rendering.key, own.key), let key = batch.key {
             batch.key = try column(
-                key, nil, batch, from: stored.rendering.key, to: own.key, .keyConverter).column
+                key, nil, batch, from: stored.rendering.key, to: own.key, .keyConverter
+            ).column
         }
         if !same(stored.rendering.value, own.value), batch.value != nil {
             let (column, tombstones) = try column(batch.value, batch.tombstones, batch, from: stored.rendering.value, to: own.value, .valueConverter)

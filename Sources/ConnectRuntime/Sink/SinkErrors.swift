@@ -36,7 +36,8 @@ struct SinkErrors: Sendable {
                 try await letters.send(record, row: row, of: stored)
             } catch {
                 counters.update { $0.deadLetterFailures += 1 }
-                report.error("Could not write \(record.topic)-\(record.partition ?? 0)@\(record.offset ?? 0) to the dead letter queue: \(Trace.message(of: error))")
+                report.error(
+                    "Could not write \(record.topic)-\(record.partition ?? 0)@\(record.offset ?? 0) to the dead letter queue: \(Trace.message(of: error))")
             }
         }
         if !tolerated { throw ToleranceExceeded(record: record) }

@@ -47,7 +47,7 @@ package final class SinkWorker: TaskWorker {
             // A task that starts paused is not made before it is resumed.
             try await gate.pass()
             if !mailbox.isStopping { try await type.runTask(self) }
-        } catch where error is CancellationError || mailbox.isStopping {
+        } catch  where error is CancellationError || mailbox.isStopping {
             log.debug("Stopped: \(error)")
         } catch {
             log.error("Task \(assignment.name) failed and is not restarted by itself: \(Trace.message(of: error))")

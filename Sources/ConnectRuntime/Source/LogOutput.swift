@@ -107,7 +107,8 @@ final class LogOutput: SourceOutput {
         out.reserveCapacity(batches.count)
         for batch in batches {
             let results = try await transforms.run(TransformedBatch(batch)) { row, error in
-                try self.tolerate(FailedRecord(stage: .transformation, className: (error as? ConnectorError)?.code ?? "transforms", error: error, topic: batch.topic))
+                try self.tolerate(
+                    FailedRecord(stage: .transformation, className: (error as? ConnectorError)?.code ?? "transforms", error: error, topic: batch.topic))
             }
             for result in results where result.batch.count > 0 { out.append(result.batch) }
         }

@@ -50,10 +50,12 @@ package final class SourceWorker: TaskWorker {
         if running.withLock({ running in
             running.task = task
             return running.stopping
-        }) { task.cancel() }
+        }) {
+            task.cancel()
+        }
         do {
             try await task.value
-        } catch where running.withLock({ $0.stopping }) || error is CancellationError {
+        } catch  where running.withLock({ $0.stopping }) || error is CancellationError {
             // Stopped in order; what the task threw on its way out is the stop's echo.
             log.debug("Stopped: \(error)")
         } catch {
@@ -77,7 +79,9 @@ package final class SourceWorker: TaskWorker {
             if running.withLock({ running in
                 running.output = output
                 return running.stopping
-            }) { throw CancellationError() }
+            }) {
+                throw CancellationError()
+            }
             let drain = Task { await output.drain() }
             let result = await runOnce(output)
             output.finish()

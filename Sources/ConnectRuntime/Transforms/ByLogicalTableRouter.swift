@@ -33,8 +33,7 @@ struct ByLogicalTableRouter: Transform {
             width: .long,
             displayName: "Logical table cache size")
         var cacheSize: Int
-        @Field("key.field.name", default: "__dbz__physicalTableIdentifier", doc: "The name of that member", listed: false) var keyField:
-            String
+        @Field("key.field.name", default: "__dbz__physicalTableIdentifier", doc: "The name of that member", listed: false) var keyField: String
         init() {}
 
         func crossCheck() -> [Diagnostic] {

@@ -6,8 +6,7 @@ struct Cast<Side: RecordSide>: Transform {
     static var className: String { Side.className("Cast") }
 
     struct Configuration: ConnectConfiguration {
-        @Field("spec", importance: .high, doc: "member:type, separated by commas; or one type for the whole value", check: check) var spec:
-            [String]
+        @Field("spec", importance: .high, doc: "member:type, separated by commas; or one type for the whole value", check: check) var spec: [String]
         @Field("replace.null.with.default", default: "true", doc: "Put the default of a member instead of its null") var replacesNulls: Bool
         init() {}
 

@@ -6,8 +6,7 @@ struct ExtractField<Side: RecordSide>: Transform {
 
     struct Configuration: ConnectConfiguration {
         @Field("field", doc: "The member; with syntax V2 a dotted path, back-ticks around names that hold dots") var field: String
-        @Field("replace.null.with.default", default: "true", doc: "Put the default of the member instead of its null") var replacesNulls:
-            Bool
+        @Field("replace.null.with.default", default: "true", doc: "Put the default of the member instead of its null") var replacesNulls: Bool
         @Field(
             "field.syntax.version", default: "V1", importance: .high, doc: "V1: a name. V2: a path",
             check: .oneOfIgnoringCase(["V1", "V2"]))

@@ -54,7 +54,8 @@ enum JavaText {
     }
 
     private static func appendBytes(_ bytes: [UInt8], _ schema: Schema, to out: inout [UInt8]) {
-        if schema.name == LogicalName.decimal, let scale = schema.parameter("scale").flatMap({ Int($0) }), let unscaled = Int128(bigEndianTwosComplement: bytes) {
+        if schema.name == LogicalName.decimal, let scale = schema.parameter("scale").flatMap({ Int($0) }), let unscaled = Int128(bigEndianTwosComplement: bytes)
+        {
             out += decimal(unscaled, scale: scale).utf8
         } else {
             // Java prints an array's identity here; the bytes themselves are of use.

@@ -135,7 +135,10 @@ extension PostgresConfiguration {
     }
 
     private static func isTopicCharacter(_ c: Unicode.Scalar) -> Bool {
-        switch c { case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": true; default: false }
+        switch c {
+        case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": true;
+        default: false
+        }
     }
     /// One underscore for each UTF-16 unit, as Java counts characters.
     private static func replacement(_ c: Unicode.Scalar) -> [UInt8] { Array(repeating: UInt8(ascii: "_"), count: UTF16.width(c)) }
@@ -153,13 +156,19 @@ extension Check {
     static let topicPrefix = Check { text in
         if text.isEmpty { return "A value is required" }
         let allowed = text.unicodeScalars.allSatisfy { c in
-            switch c { case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": true; default: false }
+            switch c {
+            case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": true;
+            default: false
+            }
         }
         return allowed ? nil : "\(text) has invalid format (only the underscore, hyphen, dot and alphanumeric characters are allowed)"
     }
     static let slotName = Check { text in
         let allowed = text.unicodeScalars.allSatisfy { c in
-            switch c { case "a"..."z", "0"..."9", "_": true; default: false }
+            switch c {
+            case "a"..."z", "0"..."9", "_": true;
+            default: false
+            }
         }
         return allowed && (1...63).contains(text.count)
             ? nil : "Valid replication slot name must contain only digits, lowercase characters and underscores with length <= 63"

@@ -34,7 +34,8 @@ package struct PostgresSource: SourceConnector {
             let server = error.underlying as? ServerError
             let reason: String
             if let server, server.message.contains("Connection refused") {
-                reason = "Connection to \(parameters.host):\(parameters.port) refused. Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections."
+                reason =
+                    "Connection to \(parameters.host):\(parameters.port) refused. Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections."
             } else if let server, !server.severity.isEmpty {
                 reason = "\(server.severity): \(server.message)"
             } else {

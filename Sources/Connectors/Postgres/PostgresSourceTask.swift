@@ -84,7 +84,8 @@ package struct PostgresSourceTask: SourceTask {
         let level = try await control.query("SHOW wal_level", [], "Reading wal_level").text(0, 0)
         guard level == "logical" else {
             throw ConnectorError(
-                "postgres.wal_level", .stop, "The server at \(parameters.host):\(parameters.port) has wal_level=\(level), and logical replication needs logical",
+                "postgres.wal_level", .stop,
+                "The server at \(parameters.host):\(parameters.port) has wal_level=\(level), and logical replication needs logical",
                 hint: "Set wal_level=logical in postgresql.conf (on Amazon RDS rds.logical_replication=1), restart the server, then restart the connector")
         }
     }

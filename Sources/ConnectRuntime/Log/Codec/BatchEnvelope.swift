@@ -55,7 +55,8 @@ enum BatchEnvelope {
                 throw ConnectorError.corrupt("a batch's checksum does not match")
             }
             guard bytes[0] == BatchCodec.version else {
-                throw ConnectorError("log.version", .stop, "A batch has format \(bytes[0]), this program reads \(BatchCodec.version)",
+                throw ConnectorError(
+                    "log.version", .stop, "A batch has format \(bytes[0]), this program reads \(BatchCodec.version)",
                     hint: "Run the version that wrote the log, or a later one")
             }
             let length = Int(bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))

@@ -71,7 +71,11 @@ func startThread(_ body: @escaping @Sendable () -> Void) {
     }
     var thread = pthread_t()
     let start = Unmanaged.passRetained(Start(body)).toOpaque()
-    let failed = pthread_create(&thread, nil, { Unmanaged<Start>.fromOpaque($0!).takeRetainedValue().body(); return nil }, start)
+    let failed = pthread_create(
+        &thread, nil,
+        {
+            Unmanaged<Start>.fromOpaque($0!).takeRetainedValue().body(); return nil
+        }, start)
     precondition(failed == 0, "no thread: \(failed)")
     pthread_detach(thread)
 }

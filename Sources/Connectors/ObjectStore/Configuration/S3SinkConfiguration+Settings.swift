@@ -15,7 +15,10 @@ extension S3SinkConfiguration {
         }
         check("store.url") { _ = try location }
         if accessKey.isEmpty != secretKey.value.isEmpty {
-            findings.append(Diagnostic(accessKey.isEmpty ? "aws.access.key.id" : "aws.secret.access.key", "aws.access.key.id and aws.secret.access.key must be given together, or neither"))
+            findings.append(
+                Diagnostic(
+                    accessKey.isEmpty ? "aws.access.key.id" : "aws.secret.access.key",
+                    "aws.access.key.id and aws.secret.access.key must be given together, or neither"))
         }
         check("format.class") { _ = try fileFormat }
         check("timezone") { _ = try zone }
@@ -34,7 +37,8 @@ extension S3SinkConfiguration {
             findings.append(Diagnostic(key, "\(key) is not supported; remove it"))
         }
         if !storageClass.name.hasSuffix("S3Storage") {
-            findings.append(Diagnostic("storage.class", "Value must be io.confluent.connect.s3.storage.S3Storage; a local directory is chosen by store.url=file:///path"))
+            findings.append(
+                Diagnostic("storage.class", "Value must be io.confluent.connect.s3.storage.S3Storage; a local directory is chosen by store.url=file:///path"))
         }
         return findings
     }
@@ -52,7 +56,8 @@ extension S3SinkConfiguration {
                 var path = url.hasPrefix("file:") ? String(url.dropFirst(5)) : url
                 if path.hasPrefix("///") { path = String(path.dropFirst(2)) }
                 guard path.hasPrefix("/"), !path.hasPrefix("//") else {
-                    throw ConnectorError("config.invalid", .stop, "A local directory is named by its absolute path", hint: "Write it as file:///data/lake or /data/lake")
+                    throw ConnectorError(
+                        "config.invalid", .stop, "A local directory is named by its absolute path", hint: "Write it as file:///data/lake or /data/lake")
                 }
                 // A bucket is a directory below, as it is below an endpoint.
                 while path.hasSuffix("/") { path.removeLast() }
@@ -60,7 +65,8 @@ extension S3SinkConfiguration {
                 return .directory(bucket.map { $0.isEmpty ? root : "\(root)/\($0)" } ?? root)
             }
             guard let bucket, !bucket.isEmpty else {
-                throw ConnectorError("config.invalid", .stop, "s3.bucket.name is missing", hint: "Name the bucket, or a local directory as store.url=file:///data/lake")
+                throw ConnectorError(
+                    "config.invalid", .stop, "s3.bucket.name is missing", hint: "Name the bucket, or a local directory as store.url=file:///data/lake")
             }
             return .bucket(try S3Endpoint(url: storeURL, bucket: bucket, pathStyle: pathStyle))
         }
@@ -89,7 +95,9 @@ extension S3SinkConfiguration {
             default:
                 throw ConnectorError(
                     "config.invalid", .stop, "The format '\(format.name)' is not supported",
-                    hint: "Use io.confluent.connect.s3.format.parquet.ParquetFormat, io.confluent.connect.s3.format.json.JsonFormat or io.confluent.connect.s3.format.bytearray.ByteArrayFormat")
+                    hint:
+                        "Use io.confluent.connect.s3.format.parquet.ParquetFormat, io.confluent.connect.s3.format.json.JsonFormat or io.confluent.connect.s3.format.bytearray.ByteArrayFormat"
+                )
             }
         }
     }
@@ -104,7 +112,9 @@ extension S3SinkConfiguration {
     }
 
     private func time(_ duration: Int64, _ pattern: String) throws -> Partitioner.Kind {
-        guard !timezone.isEmpty else { throw ConnectorError("config.invalid", .stop, "timezone is missing, which the time partitioners need", hint: "Set timezone=UTC") }
+        guard !timezone.isEmpty else {
+            throw ConnectorError("config.invalid", .stop, "timezone is missing, which the time partitioners need", hint: "Set timezone=UTC")
+        }
         return .time(TimeDirectories(duration: duration, format: try PathFormat(pattern), zone: try zone, extractor: try extractor))
     }
 
@@ -130,9 +140,12 @@ extension S3SinkConfiguration {
                 guard partitionFields.contains(where: { !$0.isEmpty }) else {
                     throw ConnectorError("config.invalid", .stop, "partition.field.name is missing, which FieldPartitioner needs")
                 }
-                return .fields(FieldDirectories(fields: partitionFields.filter { !$0.isEmpty }, escape: PathEscape(rawValue: valueEscape) ?? .none, delimiter: d))
+                return .fields(
+                    FieldDirectories(fields: partitionFields.filter { !$0.isEmpty }, escape: PathEscape(rawValue: valueEscape) ?? .none, delimiter: d))
             case "TimeBasedPartitioner", "TimeBased":
-                guard partitionDuration > 0 else { throw ConnectorError("config.invalid", .stop, "partition.duration.ms must be a positive number for TimeBasedPartitioner") }
+                guard partitionDuration > 0 else {
+                    throw ConnectorError("config.invalid", .stop, "partition.duration.ms must be a positive number for TimeBasedPartitioner")
+                }
                 guard !pathFormat.isEmpty else { throw ConnectorError("config.invalid", .stop, "path.format is missing, which TimeBasedPartitioner needs") }
                 return try time(partitionDuration, pathFormat)
             case "DailyPartitioner", "Daily": return try time(day, "'year'=YYYY'\(d)month'=MM'\(d)day'=dd")

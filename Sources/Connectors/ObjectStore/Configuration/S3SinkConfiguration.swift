@@ -5,115 +5,224 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     public init() {}
 
     // MARK: Where
-    @Field("s3.bucket.name", importance: .high, doc: "The bucket to write to. Not needed when store.url names a local directory", group: "S3", aliases: ["aws.s3.bucket.name", "aws_s3_bucket"]) var bucket: String?
-    @Field("s3.region", default: "us-west-2", doc: "The bucket's region. When the service names another one, it is adopted and logged", group: "S3", aliases: ["aws.s3.region", "aws_s3_region"]) var region: String
-    @Field("store.url", importance: .high, doc: "An endpoint other than AWS (http://minio:9000), or a local directory (file:///data/lake or /data/lake)", group: "Storage", aliases: ["aws.s3.endpoint", "aws_s3_endpoint"]) var storeURL: String?
-    @Field("s3.path.style.access.enabled", default: "true", doc: "Put the bucket into the path of a request instead of the host name", group: "S3") var pathStyle: Bool
+    @Field(
+        "s3.bucket.name", importance: .high, doc: "The bucket to write to. Not needed when store.url names a local directory", group: "S3",
+        aliases: ["aws.s3.bucket.name", "aws_s3_bucket"]) var bucket: String?
+    @Field(
+        "s3.region", default: "us-west-2", doc: "The bucket's region. When the service names another one, it is adopted and logged", group: "S3",
+        aliases: ["aws.s3.region", "aws_s3_region"]) var region: String
+    @Field(
+        "store.url", importance: .high, doc: "An endpoint other than AWS (http://minio:9000), or a local directory (file:///data/lake or /data/lake)",
+        group: "Storage", aliases: ["aws.s3.endpoint", "aws_s3_endpoint"]) var storeURL: String?
+    @Field("s3.path.style.access.enabled", default: "true", doc: "Put the bucket into the path of a request instead of the host name", group: "S3")
+    var pathStyle: Bool
     @Field("s3.bucket.create", default: "false", doc: "Create the bucket when it does not exist", group: "Sluice") var createBucket: Bool
-    @Field("topics.dir", default: "topics", importance: .high, doc: "The first directory of every object name; empty leaves it out", group: "Storage", aliases: ["aws.s3.prefix"]) var topicsDirectory: String
+    @Field(
+        "topics.dir", default: "topics", importance: .high, doc: "The first directory of every object name; empty leaves it out", group: "Storage",
+        aliases: ["aws.s3.prefix"]) var topicsDirectory: String
     @Field("directory.delim", default: "/", doc: "What separates directories in object names", group: "Storage") var directoryDelimiter: String
     @Field("file.delim", default: "+", doc: "What separates topic, partition and offset in object names", group: "Storage") var fileDelimiter: String
-    @Field("filename.offset.zero.pad.width", default: "10", doc: "Digits the start offset in an object name is padded to", group: "S3", check: .atLeast(0)) var offsetPadWidth: Int
+    @Field("filename.offset.zero.pad.width", default: "10", doc: "Digits the start offset in an object name is padded to", group: "S3", check: .atLeast(0))
+    var offsetPadWidth: Int
 
     // MARK: Credentials
-    @Field("aws.access.key.id", default: "", importance: .high, doc: "The access key; without one the environment and the shared profile are asked", group: "S3", aliases: ["aws_access_key_id"]) var accessKey: String
-    @Field("aws.secret.access.key", default: "", importance: .high, doc: "The secret that belongs to aws.access.key.id", group: "S3", aliases: ["aws_secret_access_key"]) var secretKey: Secret
-    @Field("s3.credentials.provider.class", default: "com.amazonaws.auth.DefaultAWSCredentialsProviderChain", importance: .low, doc: "The default chain, or a class whose name contains Anonymous for unsigned requests", group: "S3", aliases: ["aws.credentials.provider"]) var credentialsProvider: ClassName
+    @Field(
+        "aws.access.key.id", default: "", importance: .high, doc: "The access key; without one the environment and the shared profile are asked", group: "S3",
+        aliases: ["aws_access_key_id"]) var accessKey: String
+    @Field(
+        "aws.secret.access.key", default: "", importance: .high, doc: "The secret that belongs to aws.access.key.id", group: "S3",
+        aliases: ["aws_secret_access_key"]) var secretKey: Secret
+    @Field(
+        "s3.credentials.provider.class", default: "com.amazonaws.auth.DefaultAWSCredentialsProviderChain", importance: .low,
+        doc: "The default chain, or a class whose name contains Anonymous for unsigned requests", group: "S3", aliases: ["aws.credentials.provider"])
+    var credentialsProvider: ClassName
     @FieldPrefix("s3.credentials.provider.") var credentialsOptions: [String: String]
 
     // MARK: Requests
-    @Field("s3.part.size", default: "26214400", importance: .high, doc: "Bytes of one part of a multipart upload; smaller files are one request", group: "S3", check: .between(5_242_880, 2_147_483_647), aliases: ["aws.s3.part.size.bytes"]) var partSize: Int
-    @Field("s3.part.retries", default: "3", doc: "How often a request is tried again before the upload counts as failing", group: "S3", check: .atLeast(0), aliases: ["aws.s3.backoff.max.retries"]) var partRetries: Int
-    @Field("s3.retry.backoff.ms", default: "200", importance: .low, doc: "The first back-off of a request in milliseconds; it doubles, with full jitter", group: "S3", check: .atLeast(0), aliases: ["aws.s3.backoff.delay.ms"]) var retryBackoff: Int64
-    @Field("retry.backoff.ms", default: "5000", importance: .low, doc: "Milliseconds between attempts to store a file once the retries of a request are used up", group: "Connector", check: .atLeast(0)) var taskRetryBackoff: Int64
-    @Field("s3.payload.signing", default: "auto", importance: .low, doc: "Sign the bytes of a request: auto (over http only), signed, unsigned", group: "Sluice", check: .oneOf(["auto", "signed", "unsigned"])) var payloadSigning: String
-    @Field("s3.http.send.expect.continue", default: "true", importance: .low, doc: "Ask the service before a large body is sent", group: "S3") var expectContinue: Bool
-    @Field("s3.send.digest", default: "false", importance: .low, doc: "Send Content-MD5 with every body; a CRC32C is sent anyway", group: "S3") var sendDigest: Bool
+    @Field(
+        "s3.part.size", default: "26214400", importance: .high, doc: "Bytes of one part of a multipart upload; smaller files are one request", group: "S3",
+        check: .between(5_242_880, 2_147_483_647), aliases: ["aws.s3.part.size.bytes"]) var partSize: Int
+    @Field(
+        "s3.part.retries", default: "3", doc: "How often a request is tried again before the upload counts as failing", group: "S3", check: .atLeast(0),
+        aliases: ["aws.s3.backoff.max.retries"]) var partRetries: Int
+    @Field(
+        "s3.retry.backoff.ms", default: "200", importance: .low, doc: "The first back-off of a request in milliseconds; it doubles, with full jitter",
+        group: "S3", check: .atLeast(0), aliases: ["aws.s3.backoff.delay.ms"]) var retryBackoff: Int64
+    @Field(
+        "retry.backoff.ms", default: "5000", importance: .low, doc: "Milliseconds between attempts to store a file once the retries of a request are used up",
+        group: "Connector", check: .atLeast(0)) var taskRetryBackoff: Int64
+    @Field(
+        "s3.payload.signing", default: "auto", importance: .low, doc: "Sign the bytes of a request: auto (over http only), signed, unsigned", group: "Sluice",
+        check: .oneOf(["auto", "signed", "unsigned"])) var payloadSigning: String
+    @Field("s3.http.send.expect.continue", default: "true", importance: .low, doc: "Ask the service before a large body is sent", group: "S3")
+    var expectContinue: Bool
+    @Field("s3.send.digest", default: "false", importance: .low, doc: "Send Content-MD5 with every body; a CRC32C is sent anyway", group: "S3") var sendDigest:
+        Bool
     @Field("s3.proxy.url", default: "", importance: .low, doc: "The proxy for requests, as http://host:port", group: "S3") var proxyURL: String
     @Field("s3.proxy.user", importance: .low, doc: "The user name for the proxy", group: "S3") var proxyUser: String?
     @Field("s3.proxy.password", default: "[hidden]", importance: .low, doc: "The password for the proxy", group: "S3") var proxyPassword: Secret
-    @Field("s3.ssea.name", default: "", importance: .low, doc: "Server-side encryption: AES256 or aws:kms", group: "S3", aliases: ["aws.s3.sse.algorithm"]) var encryption: String
+    @Field("s3.ssea.name", default: "", importance: .low, doc: "Server-side encryption: AES256 or aws:kms", group: "S3", aliases: ["aws.s3.sse.algorithm"])
+    var encryption: String
     @Field("s3.sse.kms.key.id", default: "", importance: .low, doc: "The KMS key when s3.ssea.name is aws:kms", group: "S3") var kmsKey: String
     @Field("s3.acl.canned", importance: .low, doc: "A canned ACL for every object, such as bucket-owner-full-control", group: "S3") var cannedACL: String?
 
     // MARK: Rotation
-    @Field("flush.size", importance: .high, doc: "Records of a topic partition, over all its directories, after which its files are stored", group: "Connector", check: .atLeast(1), aliases: ["buffer.count.records"]) var flushSize: Int
-    @Field("rotate.interval.ms", default: "-1", importance: .high, doc: "Record time in milliseconds a set of files may span; needs a time partitioner", group: "Connector") var rotateInterval: Int64
-    @Field("rotate.schedule.interval.ms", default: "-1", doc: "Wall-clock milliseconds between stores, counted from midnight in timezone", group: "Connector") var rotateScheduleInterval: Int64
-    @Field("rotate.file.on.partition.change", default: "true", importance: .low, doc: "With rotate.interval.ms, store all files when a record belongs to another directory than the one before", group: "Connector") var rotateOnDirectoryChange: Bool
+    @Field(
+        "flush.size", importance: .high, doc: "Records of a topic partition, over all its directories, after which its files are stored", group: "Connector",
+        check: .atLeast(1), aliases: ["buffer.count.records"]) var flushSize: Int
+    @Field(
+        "rotate.interval.ms", default: "-1", importance: .high, doc: "Record time in milliseconds a set of files may span; needs a time partitioner",
+        group: "Connector") var rotateInterval: Int64
+    @Field("rotate.schedule.interval.ms", default: "-1", doc: "Wall-clock milliseconds between stores, counted from midnight in timezone", group: "Connector")
+    var rotateScheduleInterval: Int64
+    @Field(
+        "rotate.file.on.partition.change", default: "true", importance: .low,
+        doc: "With rotate.interval.ms, store all files when a record belongs to another directory than the one before", group: "Connector")
+    var rotateOnDirectoryChange: Bool
     @Field("file.max.bytes", default: "-1", doc: "Bytes after which a file is stored by itself; -1: no limit", group: "Sluice") var fileMaxBytes: Int64
-    @Field("file.max.age.ms", default: "-1", doc: "Wall-clock milliseconds after its first record after which a file is stored by itself; -1: no limit", group: "Sluice") var fileMaxAge: Int64
-    @Field("max.uncommitted.ms", default: "300000", importance: .low, doc: "Longest time in milliseconds that files of different directories may hold back the committed offset before all are stored together", group: "Sluice", check: .atLeast(1)) var maxUncommitted: Int64
-    @Field("flush.on.stop", default: "false", doc: "Store the records that are still buffered when the task stops; without it they are read from the topic again", group: "Sluice") var flushOnStop: Bool
-    @Field("schema.compatibility", default: "NONE", importance: .high, doc: "What a change of the record schema does: NONE stores the file and starts the next; BACKWARD, FORWARD, FULL project to the file's schema where the versions allow", group: "Schema", check: .oneOf(["NONE", "BACKWARD", "FORWARD", "FULL"])) var schemaCompatibility: String
-    @Field("partitioner.max.open.files", default: "-1", importance: .low, doc: "Files of a topic partition that may be open; one more stores them all. -1: no limit", group: "Partitioner") var maxOpenFiles: Int
-    @Field("enable.conditional.writes", default: "true", doc: "Never replace an object: create it only when it does not exist", group: "S3") var conditionalWrites: Bool
+    @Field(
+        "file.max.age.ms", default: "-1", doc: "Wall-clock milliseconds after its first record after which a file is stored by itself; -1: no limit",
+        group: "Sluice") var fileMaxAge: Int64
+    @Field(
+        "max.uncommitted.ms", default: "300000", importance: .low,
+        doc: "Longest time in milliseconds that files of different directories may hold back the committed offset before all are stored together",
+        group: "Sluice", check: .atLeast(1)) var maxUncommitted: Int64
+    @Field(
+        "flush.on.stop", default: "false", doc: "Store the records that are still buffered when the task stops; without it they are read from the topic again",
+        group: "Sluice") var flushOnStop: Bool
+    @Field(
+        "schema.compatibility", default: "NONE", importance: .high,
+        doc:
+            "What a change of the record schema does: NONE stores the file and starts the next; BACKWARD, FORWARD, FULL project to the file's schema where the versions allow",
+        group: "Schema", check: .oneOf(["NONE", "BACKWARD", "FORWARD", "FULL"])) var schemaCompatibility: String
+    @Field(
+        "partitioner.max.open.files", default: "-1", importance: .low,
+        doc: "Files of a topic partition that may be open; one more stores them all. -1: no limit", group: "Partitioner") var maxOpenFiles: Int
+    @Field("enable.conditional.writes", default: "true", doc: "Never replace an object: create it only when it does not exist", group: "S3")
+    var conditionalWrites: Bool
 
     // MARK: Directories
-    @Field("partitioner.class", default: "io.confluent.connect.storage.partitioner.DefaultPartitioner", importance: .high, doc: "How records divide into directories: Default, Field, TimeBased, Daily or HourlyPartitioner", group: "Partitioner") var partitioner: ClassName
-    @Field("partition.field.name", default: "", doc: "Fields that make the directories, for FieldPartitioner; dots reach into structs", group: "Partitioner") var partitionFields: [String]
-    @Field("partition.duration.ms", default: "-1", doc: "Milliseconds one directory spans, for TimeBasedPartitioner", group: "Partitioner") var partitionDuration: Int64
-    @Field("path.format", default: "", doc: "The directory of an instant as a Joda-Time pattern, for TimeBasedPartitioner: 'dt'=YYYY-MM-dd/'hour'=HH", group: "Partitioner") var pathFormat: String
+    @Field(
+        "partitioner.class", default: "io.confluent.connect.storage.partitioner.DefaultPartitioner", importance: .high,
+        doc: "How records divide into directories: Default, Field, TimeBased, Daily or HourlyPartitioner", group: "Partitioner") var partitioner: ClassName
+    @Field("partition.field.name", default: "", doc: "Fields that make the directories, for FieldPartitioner; dots reach into structs", group: "Partitioner")
+    var partitionFields: [String]
+    @Field("partition.duration.ms", default: "-1", doc: "Milliseconds one directory spans, for TimeBasedPartitioner", group: "Partitioner")
+    var partitionDuration: Int64
+    @Field(
+        "path.format", default: "", doc: "The directory of an instant as a Joda-Time pattern, for TimeBasedPartitioner: 'dt'=YYYY-MM-dd/'hour'=HH",
+        group: "Partitioner") var pathFormat: String
     @Field("locale", default: "", doc: "Accepted for compatibility: months and days are written in digits or English", group: "Partitioner") var locale: String
-    @Field("timezone", default: "", doc: "The time zone of directories and of rotate.schedule.interval.ms: Europe/Paris, UTC, +02:00", group: "Partitioner") var timezone: String
-    @Field("timestamp.extractor", default: "Wallclock", doc: "The time of a record: Wallclock, Record, or RecordField with timestamp.field", group: "Partitioner") var timestampExtractor: String
-    @Field("timestamp.field", default: "timestamp", doc: "The field that holds a record's time, for RecordField; dots reach into structs", group: "Partitioner") var timestampField: String
-    @Field("timestamp.fallback", default: "dlq", doc: "The time of a record whose timestamp.field is null or unreadable: dlq (refuse the record), record, wallclock", group: "Sluice", check: .oneOf(["dlq", "record", "wallclock"])) var timestampFallback: String
-    @Field("partition.value.escape", default: "none", doc: "How field values enter directory names: none (as they are), hive (percent-escaped, null as __HIVE_DEFAULT_PARTITION__)", group: "Sluice", check: .oneOf(["none", "hive"])) var valueEscape: String
-    @Field("file.name.template", default: "", doc: "Replaces the whole object name but topics.dir: {{topic}}, {{table}}, {{partition}}, {{start_offset}}, {{timestamp:format=...}}, {{directory}}", group: "Sluice") var fileNameTemplate: String
+    @Field("timezone", default: "", doc: "The time zone of directories and of rotate.schedule.interval.ms: Europe/Paris, UTC, +02:00", group: "Partitioner")
+    var timezone: String
+    @Field(
+        "timestamp.extractor", default: "Wallclock", doc: "The time of a record: Wallclock, Record, or RecordField with timestamp.field", group: "Partitioner")
+    var timestampExtractor: String
+    @Field("timestamp.field", default: "timestamp", doc: "The field that holds a record's time, for RecordField; dots reach into structs", group: "Partitioner")
+    var timestampField: String
+    @Field(
+        "timestamp.fallback", default: "dlq",
+        doc: "The time of a record whose timestamp.field is null or unreadable: dlq (refuse the record), record, wallclock", group: "Sluice",
+        check: .oneOf(["dlq", "record", "wallclock"])) var timestampFallback: String
+    @Field(
+        "partition.value.escape", default: "none",
+        doc: "How field values enter directory names: none (as they are), hive (percent-escaped, null as __HIVE_DEFAULT_PARTITION__)", group: "Sluice",
+        check: .oneOf(["none", "hive"])) var valueEscape: String
+    @Field(
+        "file.name.template", default: "",
+        doc: "Replaces the whole object name but topics.dir: {{topic}}, {{table}}, {{partition}}, {{start_offset}}, {{timestamp:format=...}}, {{directory}}",
+        group: "Sluice") var fileNameTemplate: String
 
     // MARK: Contents
-    @Field("format.class", importance: .high, doc: "ParquetFormat, JsonFormat or ByteArrayFormat", group: "Connector", aliases: ["format.output.type"]) var format: ClassName
-    @Field("parquet.codec", default: "snappy", importance: .low, doc: "Compression of Parquet pages: none, snappy, gzip, zstd, lz4", group: "Connector", check: .oneOfIgnoringCase(["none", "uncompressed", "snappy", "gzip", "zstd", "lz4"])) var parquetCodec: String
-    @Field("parquet.row.group.rows", default: "1048576", importance: .low, doc: "Rows of one Parquet row group", group: "Sluice", check: .atLeast(1)) var rowGroupRows: Int
-    @Field("parquet.row.group.bytes", default: "134217728", importance: .low, doc: "Bytes of one Parquet row group before compression", group: "Sluice", check: .atLeast(65_536)) var rowGroupBytes: Int64
-    @Field("s3.compression.type", default: "none", importance: .low, doc: "Compression of JSON and byte files: none or gzip", group: "S3", check: .oneOf(["none", "gzip"])) var compressionType: String
-    @Field("s3.compression.level", default: "-1", importance: .low, doc: "The gzip level, -1 to 9", group: "S3", check: .between(-1, 9)) var compressionLevel: Int
-    @Field("json.decimal.format", default: "BASE64", importance: .low, doc: "How JSON files hold decimals: BASE64 or NUMERIC", group: "Connector", check: .oneOfIgnoringCase(["BASE64", "NUMERIC"])) var decimalFormat: String
+    @Field("format.class", importance: .high, doc: "ParquetFormat, JsonFormat or ByteArrayFormat", group: "Connector", aliases: ["format.output.type"])
+    var format: ClassName
+    @Field(
+        "parquet.codec", default: "snappy", importance: .low, doc: "Compression of Parquet pages: none, snappy, gzip, zstd, lz4", group: "Connector",
+        check: .oneOfIgnoringCase(["none", "uncompressed", "snappy", "gzip", "zstd", "lz4"])) var parquetCodec: String
+    @Field("parquet.row.group.rows", default: "1048576", importance: .low, doc: "Rows of one Parquet row group", group: "Sluice", check: .atLeast(1))
+    var rowGroupRows: Int
+    @Field(
+        "parquet.row.group.bytes", default: "134217728", importance: .low, doc: "Bytes of one Parquet row group before compression", group: "Sluice",
+        check: .atLeast(65_536)) var rowGroupBytes: Int64
+    @Field(
+        "s3.compression.type", default: "none", importance: .low, doc: "Compression of JSON and byte files: none or gzip", group: "S3",
+        check: .oneOf(["none", "gzip"])) var compressionType: String
+    @Field("s3.compression.level", default: "-1", importance: .low, doc: "The gzip level, -1 to 9", group: "S3", check: .between(-1, 9)) var compressionLevel:
+        Int
+    @Field(
+        "json.decimal.format", default: "BASE64", importance: .low, doc: "How JSON files hold decimals: BASE64 or NUMERIC", group: "Connector",
+        check: .oneOfIgnoringCase(["BASE64", "NUMERIC"])) var decimalFormat: String
     @Field("format.bytearray.extension", default: ".bin", importance: .low, doc: "The extension of byte files", group: "S3") var byteArrayExtension: String
-    @Field("format.bytearray.separator", importance: .low, doc: "What follows every record of a byte file; a line end when empty", group: "S3") var byteArraySeparator: String?
-    @Field("behavior.on.null.values", default: "fail", importance: .low, doc: "A record without a value: fail, ignore, or write (a Parquet or JSON row with the key's fields and __deleted = true)", group: "S3", check: .oneOfIgnoringCase(["fail", "ignore", "write"])) var nullValues: String
-    @Field("report.null.values.to.dlq", default: "true", importance: .low, doc: "With behavior.on.null.values=fail, hand null values to the dead letter queue when errors are tolerated", group: "S3") var reportNullValues: Bool
-    @Field("payload.path", default: "", doc: "Write this member of the value instead of the whole: after takes the new row out of a change event", group: "Sluice") var payloadPath: String
+    @Field("format.bytearray.separator", importance: .low, doc: "What follows every record of a byte file; a line end when empty", group: "S3")
+    var byteArraySeparator: String?
+    @Field(
+        "behavior.on.null.values", default: "fail", importance: .low,
+        doc: "A record without a value: fail, ignore, or write (a Parquet or JSON row with the key's fields and __deleted = true)", group: "S3",
+        check: .oneOfIgnoringCase(["fail", "ignore", "write"])) var nullValues: String
+    @Field(
+        "report.null.values.to.dlq", default: "true", importance: .low,
+        doc: "With behavior.on.null.values=fail, hand null values to the dead letter queue when errors are tolerated", group: "S3") var reportNullValues: Bool
+    @Field(
+        "payload.path", default: "", doc: "Write this member of the value instead of the whole: after takes the new row out of a change event", group: "Sluice")
+    var payloadPath: String
 
     // The framework's keys; whether values came without a schema decides the order of JSON members.
     @Field("value.converter", doc: "The converter of values", listed: false) var valueConverter: ClassName?
     @Field("value.converter.schemas.enable", default: "true", doc: "Whether values bring schemas", listed: false) var valueSchemas: Bool
 
     // MARK: Accepted
-    @Field("storage.class", default: "io.confluent.connect.s3.storage.S3Storage", importance: .high, doc: "Accepted for compatibility: io.confluent.connect.s3.storage.S3Storage", group: "Storage") var storageClass: ClassName
+    @Field(
+        "storage.class", default: "io.confluent.connect.s3.storage.S3Storage", importance: .high,
+        doc: "Accepted for compatibility: io.confluent.connect.s3.storage.S3Storage", group: "Storage") var storageClass: ClassName
     @Field("schema.generator.class", importance: .low, doc: "Accepted for compatibility", group: "Schema") var schemaGenerator: ClassName?
-    @Field("shutdown.timeout.ms", default: "3000", importance: .low, doc: "Accepted for compatibility: the worker's graceful timeout holds", group: "Connector") var shutdownTimeout: Int64
+    @Field("shutdown.timeout.ms", default: "3000", importance: .low, doc: "Accepted for compatibility: the worker's graceful timeout holds", group: "Connector")
+    var shutdownTimeout: Int64
     @Field("append.late.data", default: "false", importance: .low, doc: "Accepted for compatibility", group: "Connector") var appendLateData: Bool
-    @Field("s3.elastic.buffer.enable", default: "false", importance: .low, doc: "Accepted for compatibility: buffers always grow as needed", group: "S3") var elasticBuffer: Bool
+    @Field("s3.elastic.buffer.enable", default: "false", importance: .low, doc: "Accepted for compatibility: buffers always grow as needed", group: "S3")
+    var elasticBuffer: Bool
     @Field("s3.elastic.buffer.init.capacity", default: "131072", importance: .low, doc: "Accepted for compatibility", group: "S3") var elasticCapacity: Int
-    @Field("max.files.scan.limit", default: "100", importance: .low, doc: "Accepted for compatibility: a stored file names its last offset, so nothing is scanned", group: "S3") var scanLimit: Int
-    @Field("max.write.duration.ms", default: "9223372036854775807", importance: .low, doc: "Accepted for compatibility: uploads run beside writes", group: "S3") var maxWriteDuration: Int64
+    @Field(
+        "max.files.scan.limit", default: "100", importance: .low, doc: "Accepted for compatibility: a stored file names its last offset, so nothing is scanned",
+        group: "S3") var scanLimit: Int
+    @Field("max.write.duration.ms", default: "9223372036854775807", importance: .low, doc: "Accepted for compatibility: uploads run beside writes", group: "S3")
+    var maxWriteDuration: Int64
     @Field("avro.codec", importance: .low, doc: "Accepted for compatibility: there is no Avro format", group: "Connector") var avroCodec: String?
     @Field("enhanced.avro.schema.support", default: "true", importance: .low, doc: "Accepted for compatibility", group: "Connector") var enhancedAvro: Bool
     @Field("connect.meta.data", default: "true", importance: .low, doc: "Accepted for compatibility", group: "Connector") var connectMetadata: Bool
     @Field("schemas.cache.config", default: "1000", importance: .low, doc: "Accepted for compatibility", group: "Connector") var schemasCache: Int
     @Field("allow.optional.map.keys", default: "false", importance: .low, doc: "Accepted for compatibility", group: "Connector") var optionalMapKeys: Bool
-    @Field("tombstone.encoded.partition", default: "tombstone", importance: .low, doc: "Accepted for compatibility: rows without a value go to the directory of their record", group: "S3") var tombstonePartition: String
-    @Field("keys.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "Accepted for compatibility", group: "S3") var keysFormat: ClassName
-    @Field("headers.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "Accepted for compatibility", group: "S3") var headersFormat: ClassName
-    @Field("s3.object.tagging", default: "false", importance: .low, doc: "Accepted for compatibility: start, end and count are in every object's metadata", group: "S3") var tagging: Bool
+    @Field(
+        "tombstone.encoded.partition", default: "tombstone", importance: .low,
+        doc: "Accepted for compatibility: rows without a value go to the directory of their record", group: "S3") var tombstonePartition: String
+    @Field("keys.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "Accepted for compatibility", group: "S3")
+    var keysFormat: ClassName
+    @Field("headers.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "Accepted for compatibility", group: "S3")
+    var headersFormat: ClassName
+    @Field(
+        "s3.object.tagging", default: "false", importance: .low, doc: "Accepted for compatibility: start, end and count are in every object's metadata",
+        group: "S3") var tagging: Bool
     @Field("s3.object.tagging.key.value.pairs", importance: .low, doc: "Accepted for compatibility", group: "S3") var taggingPairs: String?
     @Field("s3.object.behavior.on.tagging.error", default: "ignore", importance: .low, doc: "Accepted for compatibility", group: "S3") var taggingErrors: String
 
     // MARK: Refused unless off
-    @Field("store.kafka.keys", default: "false", importance: .low, doc: "Files of keys beside the files of values: not supported", group: "S3") var storeKeys: Bool
-    @Field("store.kafka.headers", default: "false", importance: .low, doc: "Files of headers beside the files of values: not supported", group: "S3") var storeHeaders: Bool
-    @Field("s3.sse.customer.key", default: "", importance: .low, doc: "Encryption with a key of one's own (SSE-C): not supported", group: "S3") var customerKey: Secret
+    @Field("store.kafka.keys", default: "false", importance: .low, doc: "Files of keys beside the files of values: not supported", group: "S3") var storeKeys:
+        Bool
+    @Field("store.kafka.headers", default: "false", importance: .low, doc: "Files of headers beside the files of values: not supported", group: "S3")
+    var storeHeaders: Bool
+    @Field("s3.sse.customer.key", default: "", importance: .low, doc: "Encryption with a key of one's own (SSE-C): not supported", group: "S3") var customerKey:
+        Secret
     @Field("s3.wan.mode", default: "false", importance: .low, doc: "Transfer acceleration: not supported", group: "S3") var wanMode: Bool
-    @Field("s3.schema.partition.affix.type", default: "NONE", importance: .low, doc: "Directories of schema names: not supported", group: "S3", check: .oneOf(["NONE", "PREFIX", "SUFFIX"])) var schemaAffix: String
+    @Field(
+        "s3.schema.partition.affix.type", default: "NONE", importance: .low, doc: "Directories of schema names: not supported", group: "S3",
+        check: .oneOf(["NONE", "PREFIX", "SUFFIX"])) var schemaAffix: String
 
     /// Keys that were set and change nothing here.
     var ignoredKeys: [String] {
         [
             ("append.late.data", appendLateData), ("avro.codec", avroCodec != nil), ("schema.generator.class", schemaGenerator != nil),
             ("shutdown.timeout.ms", shutdownTimeout != 3000), ("s3.elastic.buffer.enable", elasticBuffer), ("max.files.scan.limit", scanLimit != 100),
-            ("max.write.duration.ms", maxWriteDuration != .max), ("s3.object.tagging", tagging), ("tombstone.encoded.partition", tombstonePartition != "tombstone"),
+            ("max.write.duration.ms", maxWriteDuration != .max), ("s3.object.tagging", tagging),
+            ("tombstone.encoded.partition", tombstonePartition != "tombstone"),
         ].filter(\.1).map(\.0)
     }
 }

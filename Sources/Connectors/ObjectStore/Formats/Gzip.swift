@@ -62,12 +62,13 @@ private final class GzipStream {
             let before = out.count
             out.reserveCapacity(before + chunk)
             var status = Z_OK
-            out.append(contentsOf: [UInt8](unsafeUninitializedCapacity: chunk) { buffer, count in
-                stream.pointee.next_out = buffer.baseAddress
-                stream.pointee.avail_out = UInt32(chunk)
-                status = deflate(stream, last ? Z_FINISH : Z_NO_FLUSH)
-                count = chunk - Int(stream.pointee.avail_out)
-            })
+            out.append(
+                contentsOf: [UInt8](unsafeUninitializedCapacity: chunk) { buffer, count in
+                    stream.pointee.next_out = buffer.baseAddress
+                    stream.pointee.avail_out = UInt32(chunk)
+                    status = deflate(stream, last ? Z_FINISH : Z_NO_FLUSH)
+                    count = chunk - Int(stream.pointee.avail_out)
+                })
             if last ? status == Z_STREAM_END : stream.pointee.avail_in == 0 && stream.pointee.avail_out > 0 { return }
         }
     }

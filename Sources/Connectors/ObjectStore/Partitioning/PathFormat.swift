@@ -38,7 +38,9 @@ struct PathFormat: Sendable, Hashable {
                 var closed = false
                 while i < letters.count {
                     if letters[i] == "'" {
-                        if i + 1 < letters.count, letters[i + 1] == "'" { i += 1 } else {
+                        if i + 1 < letters.count, letters[i + 1] == "'" {
+                            i += 1
+                        } else {
                             closed = true
                             break
                         }

@@ -34,7 +34,10 @@ struct TimeZoneRules: Sendable {
                 || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(c) || "_-+/".utf8.contains(c)
         }
         guard plain, !name.isEmpty, !name.hasPrefix("/"), let bytes = SmallFile.read("\(directory)/\(name)", limit: 1 << 20) else {
-            throw Unknown(description: "The datetime zone id '\(name)' is not recognised; use an IANA name such as Europe/Paris, UTC or an offset such as +02:00 (the Debian package tzdata holds the names)")
+            throw Unknown(
+                description:
+                    "The datetime zone id '\(name)' is not recognised; use an IANA name such as Europe/Paris, UTC or an offset such as +02:00 (the Debian package tzdata holds the names)"
+            )
         }
         guard let parsed = Self.parse(bytes) else { throw Unknown(description: "The file of time zone '\(name)' is damaged") }
         self.name = name

@@ -119,8 +119,9 @@ private struct Attempt {
                 group.addTask {
                     let from = (number - 1) * size
                     do {
-                        return .success(try await store.uploadPart(
-                            upload, number: number, offset: Int64(from), Array(body[from..<min(from + size, body.count)])))
+                        return .success(
+                            try await store.uploadPart(
+                                upload, number: number, offset: Int64(from), Array(body[from..<min(from + size, body.count)])))
                     } catch {
                         return .failure(error)
                     }
@@ -185,7 +186,8 @@ enum Conflict {
     static func judge(_ file: FinishedFile, at key: String, _ context: UploadContext) async throws -> Conflict {
         guard let found = try await context.store.head(key) else { return .replaceable }
         guard let facts = FileFacts(found.metadata) else {
-            context.log.warn("\(key) in \(context.store.place) was not written by this connector and is replaced: it has the name of a file from offset \(file.facts.start)")
+            context.log.warn(
+                "\(key) in \(context.store.place) was not written by this connector and is replaced: it has the name of a file from offset \(file.facts.start)")
             return .replaceable
         }
         guard facts.start == file.facts.start, facts.connector == file.facts.connector, facts.startTimestamp == file.facts.startTimestamp else { return .taken }
@@ -203,7 +205,9 @@ enum Conflict {
         ConnectorError(
             "objectstore.conflict", .stop,
             "\(key) in \(context.store.place) exists and does not hold the records of \(file.partition) from offset \(file.facts.start) to \(file.facts.end)",
-            hint: "Another connector writes to the same names, or the topic was created anew: give this one another topics.dir or move the old files away. If another task of this connector was just stopped, restart this one")
+            hint:
+                "Another connector writes to the same names, or the topic was created anew: give this one another topics.dir or move the old files away. If another task of this connector was just stopped, restart this one"
+        )
     }
 }
 

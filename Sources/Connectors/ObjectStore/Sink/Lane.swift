@@ -76,7 +76,9 @@ struct PlacedBatch {
         var last: (directory: Int32, group: Int) = (-2, 0)
         for row in range {
             if each[row] != last.directory {
-                if let group = order[each[row]] { last = (each[row], group) } else {
+                if let group = order[each[row]] {
+                    last = (each[row], group)
+                } else {
                     last = (each[row], groups.count)
                     order[each[row]] = groups.count
                     groups.append((each[row], []))

@@ -265,7 +265,9 @@ final class PartitionWriter {
                 for (directory, file) in lane.open where now - file.openedAt >= context.fileMaxAge { try close(directory, lane, .age) }
             }
         }
-        if !cut.isHeldBack { grewAt = now } else if now - grewAt >= context.maxUncommitted {
+        if !cut.isHeldBack {
+            grewAt = now
+        } else if now - grewAt >= context.maxUncommitted {
             try closeAll(.uncommitted)
             grewAt = now
         }

@@ -59,7 +59,9 @@ enum Payload {
             if let value { column = value.schema.type == .struct ? value.child(field.name)! : value } else { column = .constant(.null, schema, count: count) }
             let key = batch.key.flatMap { $0.schema.type == .struct ? $0.child(field.name) : nil }
             let fromKey = key.flatMap { $0.schema.type == schema.type ? $0 : nil }
-            if value == nil, let fromKey { column = fromKey.with(schema: schema) } else if let nulls, !nulls.noneSet {
+            if value == nil, let fromKey {
+                column = fromKey.with(schema: schema)
+            } else if let nulls, !nulls.noneSet {
                 let values = (0..<count).map { row in nulls[row] ? fromKey?[row] ?? .null : column[row] }
                 column = Column(schema, values)
             } else {
@@ -69,7 +71,9 @@ enum Payload {
         }
         fields.append(Schema.Field("__deleted", flag))
         let flags: Column
-        if value == nil { flags = .constant(true, flag, count: count) } else if let nulls, !nulls.noneSet {
+        if value == nil {
+            flags = .constant(true, flag, count: count)
+        } else if let nulls, !nulls.noneSet {
             flags = Column(flag, count: count, .boolean((0..<count).map { nulls[$0] ? 1 : 0 }))
         } else {
             flags = .constant(false, flag, count: count)

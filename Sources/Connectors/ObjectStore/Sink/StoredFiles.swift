@@ -60,7 +60,9 @@ struct StoredFiles {
                 throw ConnectorError(
                     "objectstore.conflict", .stop,
                     "\(name) in \(store.place) exists and was written by connector '\(facts.connector)' for another record of offset \(facts.start) than the one of \(lane.partition) now",
-                    hint: "Another connector writes to the same names, or the topic was created anew: give this one another topics.dir, or move the old files away")
+                    hint:
+                        "Another connector writes to the same names, or the topic was created anew: give this one another topics.dir, or move the old files away"
+                )
             }
         }
         return nil

@@ -58,7 +58,11 @@ final class BlockingPool: @unchecked Sendable {
         var thread = pthread_t()
         // The thread keeps the pool alive until it ends.
         let me = Unmanaged.passRetained(self).toOpaque()
-        let failed = pthread_create(&thread, nil, { Unmanaged<BlockingPool>.fromOpaque($0!).takeRetainedValue().work(); return nil }, me)
+        let failed = pthread_create(
+            &thread, nil,
+            {
+                Unmanaged<BlockingPool>.fromOpaque($0!).takeRetainedValue().work(); return nil
+            }, me)
         precondition(failed == 0, "no thread for uploads: \(failed)")
         pthread_detach(thread)
     }

@@ -63,28 +63,37 @@ struct ServerError: Error {
         case _ where sqlState.hasPrefix("28"):
             return made(
                 "authentication", .stop,
-                "Let user \(parameters.user) in through pg_hba.conf (logical replication needs no line of its own: the database's line counts), then restart the connector")
+                "Let user \(parameters.user) in through pg_hba.conf (logical replication needs no line of its own: the database's line counts), then restart the connector"
+            )
         case "3D000": return made("database_missing", .stop, "Correct database.dbname or create the database, then restart the connector")
         case "42501":
             return made(
                 "privilege", .stop,
-                "User \(parameters.user) needs LOGIN and REPLICATION, SELECT on the captured tables, and ownership of them (or superuser for all_tables) to create publications")
+                "User \(parameters.user) needs LOGIN and REPLICATION, SELECT on the captured tables, and ownership of them (or superuser for all_tables) to create publications"
+            )
         case "53300": return made("too_many_connections", .retry, "Raise max_connections or max_wal_senders, or close other sessions")
         case "53400":
-            return made("slots_exhausted", .stop, "Drop replication slots that nobody reads (pg_replication_slots) or raise max_replication_slots, then restart the connector")
-        case "55006": return made("slot_in_use", .retry, "Another connector or session reads slot \(slot ?? "?"): stop it, or give this connector a slot.name of its own")
+            return made(
+                "slots_exhausted", .stop,
+                "Drop replication slots that nobody reads (pg_replication_slots) or raise max_replication_slots, then restart the connector")
+        case "55006":
+            return made("slot_in_use", .retry, "Another connector or session reads slot \(slot ?? "?"): stop it, or give this connector a slot.name of its own")
         case "55000" where message.contains("wal_level"):
             return made("wal_level", .stop, "Set wal_level=logical in postgresql.conf, restart the server, then restart the connector")
         case "55000" where slot != nil, "58P01" where slot != nil:
             return made(
                 "slot_lost", .stop,
-                "The server removed WAL that slot \(slot!) still needed. Drop the slot and take a new snapshot: delete the connector's offsets, or set snapshot.mode=when_needed; raise max_slot_wal_keep_size to keep it from happening again")
+                "The server removed WAL that slot \(slot!) still needed. Drop the slot and take a new snapshot: delete the connector's offsets, or set snapshot.mode=when_needed; raise max_slot_wal_keep_size to keep it from happening again"
+            )
         case "42704" where publication != nil && message.contains("publication"):
             return made(
                 "publication_missing", .stop,
-                "Create it (CREATE PUBLICATION \"\(publication!)\" FOR TABLE …) and, if it was dropped while changes were pending, drop slot \(slot ?? "?") and snapshot again")
+                "Create it (CREATE PUBLICATION \"\(publication!)\" FOR TABLE …) and, if it was dropped while changes were pending, drop slot \(slot ?? "?") and snapshot again"
+            )
         case "42704" where slot != nil:
-            return made("slot_missing", .stop, "Somebody dropped slot \(slot!). Delete the connector's offsets, or set snapshot.mode=when_needed, to start with a new snapshot")
+            return made(
+                "slot_missing", .stop,
+                "Somebody dropped slot \(slot!). Delete the connector's offsets, or set snapshot.mode=when_needed, to start with a new snapshot")
         case "42703": return made("table_changed", .retry, "If the table was altered just now, the task begins again with its new columns by itself")
         case _ where ["08", "53", "57", "40", "58", "XX"].contains(sqlState.prefix(2)), "55P03", "25P03":
             return made("server", .retry, nil)

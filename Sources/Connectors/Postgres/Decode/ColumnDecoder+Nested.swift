@@ -137,7 +137,11 @@ struct ElementCells {
     /// Appends some cells of another.
     mutating func append(_ other: ElementCells, _ range: Range<Int>) {
         for cell in other.cells[range] {
-            if cell.length < 0 { appendNull() } else { other.bytes.withUnsafeBytes { append(UnsafeRawBufferPointer(rebasing: $0[cell.offset..<cell.offset + Int(cell.length)])) } }
+            if cell.length < 0 {
+                appendNull()
+            } else {
+                other.bytes.withUnsafeBytes { append(UnsafeRawBufferPointer(rebasing: $0[cell.offset..<cell.offset + Int(cell.length)])) }
+            }
         }
     }
 

@@ -101,7 +101,8 @@ extension ColumnDecoder {
                 bytes.count == 1 ? (bytes[0] == UInt8(ascii: "1") ? 1 : 0) : nil
             }
         case .int32:
-            return fixed(view, schema, filler: Int32(truncatingIfNeeded: filler?.integerValue ?? 0), filler != nil, &context, Column.Storage.int32) { bytes, isBinary in
+            return fixed(view, schema, filler: Int32(truncatingIfNeeded: filler?.integerValue ?? 0), filler != nil, &context, Column.Storage.int32) {
+                bytes, isBinary in
                 isBinary ? IntegerText.binary32(bytes) : IntegerText.parse(bytes).flatMap(Int32.init(exactly:))
             }
         case .int64:

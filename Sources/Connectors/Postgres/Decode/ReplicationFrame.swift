@@ -29,8 +29,9 @@ enum ReplicationFrame {
             switch try cursor.uint8() {
             case UInt8(ascii: "w"):
                 let start = try cursor.uint64(), end = try cursor.uint64(), sent = try cursor.int64()
-                return .data(XLogData(
-                    start: start, walEnd: end, sendMicros: sent &+ PostgresEpoch.micros, payload: cursor.position..<bytes.count))
+                return .data(
+                    XLogData(
+                        start: start, walEnd: end, sendMicros: sent &+ PostgresEpoch.micros, payload: cursor.position..<bytes.count))
             case UInt8(ascii: "k"):
                 let end = try cursor.uint64(), sent = try cursor.int64(), reply = try cursor.uint8()
                 return .keepalive(Keepalive(walEnd: end, sendMicros: sent &+ PostgresEpoch.micros, replyRequested: reply != 0))

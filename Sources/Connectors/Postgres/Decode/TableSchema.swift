@@ -35,10 +35,11 @@ final class TableSchema: Sendable {
         includes: (ColumnDefinition) -> Bool = { _ in true }, keyColumnNames: [String]? = nil,
         mask: (ColumnDefinition) -> ColumnMask? = { _ in nil }
     ) throws {
-        let keyPositions = try keyColumnNames?.map { name in
-            guard let i = definition.columns.firstIndex(where: { $0.name == name }) else { throw Self.missingKey(name, definition) }
-            return i
-        } ?? definition.keyColumns
+        let keyPositions =
+            try keyColumnNames?.map { name in
+                guard let i = definition.columns.firstIndex(where: { $0.name == name }) else { throw Self.missingKey(name, definition) }
+                return i
+            } ?? definition.keyColumns
         let resolver = TypeResolver(types: types, conversion: conversion)
         var columns: [TableColumn] = [], omitted: [String] = []
         for (position, column) in definition.columns.enumerated() {

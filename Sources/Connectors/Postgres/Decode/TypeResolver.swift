@@ -157,7 +157,10 @@ struct TypeResolver {
         let decoder = ColumnDecoder.money(conversion.decimal, scale: conversion.moneyFractionDigits)
         switch conversion.decimal {
         case .double: return Resolved(schema: Schema(.float64, optional: optional), decoder: decoder, isBinaryCapable: false, zero: .double(0))
-        case .string: return Resolved(schema: Schema(.string, optional: optional), decoder: decoder, isBinaryCapable: false, zero: .string(Self.zeroMoney(conversion.moneyFractionDigits)))
+        case .string:
+            return Resolved(
+                schema: Schema(.string, optional: optional), decoder: decoder, isBinaryCapable: false,
+                zero: .string(Self.zeroMoney(conversion.moneyFractionDigits)))
         case .precise:
             let schema = Schema(
                 .bytes, optional: optional, name: LogicalName.decimal, version: 1,

@@ -24,7 +24,8 @@ struct Publication: Sendable {
 
     private func missing(isStandby: Bool) -> ConnectorError {
         ConnectorError(
-            "postgres.publication_missing", .stop, "Publication \(name) does not exist"
+            "postgres.publication_missing", .stop,
+            "Publication \(name) does not exist"
                 + (isStandby ? " and a standby cannot create it" : " and publication.autocreate.mode=disabled"),
             hint: isStandby
                 ? "Create it on the primary: CREATE PUBLICATION \(quoted(name)) FOR TABLE …"

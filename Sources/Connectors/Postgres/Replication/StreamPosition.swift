@@ -105,11 +105,13 @@ extension StreamPosition {
         guard let committed = try lsn("lsn_commit") ?? lsn("lsn_proc") ?? eventLSN else { throw Self.invalid("lsn") }
         self.committed = committed
         let xid = try integer("txId"), kind = offset["messageType"]?.stringValue
-        lastEvent = LastEvent(lsn: eventLSN ?? committed, xid: xid, commitMicros: try integer("ts_usec") ?? 0, kind: kind, followsCommit: offset["lsn_commit"] != nil)
-        let units = SnapshotLedger(Dictionary(
-            offset.entries.filter { $0.key.hasPrefix(Self.unitPrefix) }.compactMap { entry in
-                entry.value.integerValue.map { (String(entry.key.dropFirst(Self.unitPrefix.count)), UInt64(bitPattern: $0)) }
-            }, uniquingKeysWith: max))
+        lastEvent = LastEvent(
+            lsn: eventLSN ?? committed, xid: xid, commitMicros: try integer("ts_usec") ?? 0, kind: kind, followsCommit: offset["lsn_commit"] != nil)
+        let units = SnapshotLedger(
+            Dictionary(
+                offset.entries.filter { $0.key.hasPrefix(Self.unitPrefix) }.compactMap { entry in
+                    entry.value.integerValue.map { (String(entry.key.dropFirst(Self.unitPrefix.count)), UInt64(bitPattern: $0)) }
+                }, uniquingKeysWith: max))
         // Old versions wrote `snapshot: true`.
         let inSnapshot = offset["snapshot"].map { $0.booleanValue ?? ($0.stringValue.map { $0 != "false" } ?? false) } ?? false
         if inSnapshot {

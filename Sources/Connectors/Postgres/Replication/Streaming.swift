@@ -97,7 +97,11 @@ struct Streaming {
             parameters: parameters, slot: slot, context: context, server: server, isStarved: { queue.isEmpty }, behind: watchesLag ? lag : nil)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask(executorPreference: thread) {
-                await withTaskCancellationHandler { reader.run() } onCancel: { interrupt.fire() }
+                await withTaskCancellationHandler {
+                    reader.run()
+                } onCancel: {
+                    interrupt.fire()
+                }
             }
             group.addTask { await monitor.run() }
             defer { group.cancelAll() }

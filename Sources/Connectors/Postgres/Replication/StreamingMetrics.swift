@@ -59,7 +59,8 @@ struct SlotMonitor {
                     if state.walStatus == "unreserved", !warned {
                         warned = true
                         context.log.warn(
-                            "Slot \(slot.name) is about to lose WAL it needs: it keeps \(state.retainedBytes ?? 0) bytes. Raise max_slot_wal_keep_size or look why the log takes no records")
+                            "Slot \(slot.name) is about to lose WAL it needs: it keeps \(state.retainedBytes ?? 0) bytes. Raise max_slot_wal_keep_size or look why the log takes no records"
+                        )
                     }
                 }
             } catch {

@@ -7,7 +7,8 @@ func LocalError(_ number: Int32, _ action: String, _ path: String) -> ConnectorE
     let what = "Cannot \(action) \(path): \(String(cString: strerror(number)))"
     switch number {
     case ENOSPC, EDQUOT: return ConnectorError("local.disk_full", .retry, what, hint: "Free space on this file system; nothing is lost meanwhile")
-    case EACCES, EPERM, EROFS: return ConnectorError("local.permission", .stop, what, hint: "Let this user write there, or point store.url at another directory")
+    case EACCES, EPERM, EROFS:
+        return ConnectorError("local.permission", .stop, what, hint: "Let this user write there, or point store.url at another directory")
     case ENAMETOOLONG: return ConnectorError("local.name_too_long", .stop, what, hint: "Partition by a field with shorter values")
     case ENOTDIR: return ConnectorError("local.not_a_directory", .stop, what, hint: "Point store.url at a directory")
     default: return ConnectorError("local.io", .retry, what)
@@ -70,7 +71,9 @@ enum LocalPath {
     static func file(_ key: String, root: String) throws -> String {
         let parts = key.split(separator: "/", omittingEmptySubsequences: false).map { escaped(String($0)) }
         guard !key.isEmpty, parts.allSatisfy({ $0.utf8.count <= 255 }) else {
-            throw ConnectorError("local.name_too_long", .stop, "A part of the object name '\(key.prefix(80))…' has more than 255 bytes or none", hint: "Partition by a field with shorter values")
+            throw ConnectorError(
+                "local.name_too_long", .stop, "A part of the object name '\(key.prefix(80))…' has more than 255 bytes or none",
+                hint: "Partition by a field with shorter values")
         }
         return (root == "/" ? "" : root) + "/" + parts.joined(separator: "/")
     }
@@ -81,7 +84,9 @@ enum LocalPath {
         case "": "%"
         case ".": "%2E"
         case "..": "%2E%2E"
-        default: part.hasPrefix(".sluice") || part.utf8.contains(0) ? PercentCoding.encode(part).split(separator: ".", omittingEmptySubsequences: false).joined(separator: "%2E") : part
+        default:
+            part.hasPrefix(".sluice") || part.utf8.contains(0)
+                ? PercentCoding.encode(part).split(separator: ".", omittingEmptySubsequences: false).joined(separator: "%2E") : part
         }
     }
 

@@ -137,7 +137,8 @@ final class LocalStore: ObjectStore {
 
     private func file(of upload: Upload) throws -> TemporaryFile {
         guard let fd = uploads.withLock({ $0[upload.id] }) else {
-            throw ConnectorError("local.upload_gone", .stop, "The unfinished file for '\(upload.key)' is gone", hint: "Restart the task: the records are read again")
+            throw ConnectorError(
+                "local.upload_gone", .stop, "The unfinished file for '\(upload.key)' is gone", hint: "Restart the task: the records are read again")
         }
         return TemporaryFile(upload.id, open: fd)
     }

@@ -59,7 +59,9 @@ final class HTTPTransport: Sendable {
     /// Sends a request; ends early when `cancel` is set. An answer of more than `limit` bytes is an error.
     func perform(_ request: HTTPRequest, cancel: CancelFlag, limit: Int = 64 << 20) throws -> HTTPResponse {
         let handle: Handle
-        if let kept = idle.withLock({ $0.popLast() }) { handle = kept } else {
+        if let kept = idle.withLock({ $0.popLast() }) {
+            handle = kept
+        } else {
             guard let made = curl_easy_init() else { throw TransportError(description: "libcurl has no memory", isUnreachable: false) }
             handle = Handle(easy: OpaquePointer(made))
         }
@@ -89,7 +91,9 @@ final class HTTPTransport: Sendable {
                 if let bytes = body.baseAddress { _ = sluice_curl_set_pointer(easy, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: bytes)) }
                 _ = sluice_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
             }
-            if request.method == "HEAD" { _ = sluice_curl_set_long(easy, CURLOPT_NOBODY, 1) } else {
+            if request.method == "HEAD" {
+                _ = sluice_curl_set_long(easy, CURLOPT_NOBODY, 1)
+            } else {
                 _ = sluice_curl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method)
             }
             return curl_easy_perform(easy)
@@ -131,7 +135,9 @@ final class HTTPTransport: Sendable {
             let exchange = Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue()
             let line = String(decoding: UnsafeRawBufferPointer(start: bytes, count: size * count), as: UTF8.self)
             // A status line begins the headers of the final answer after a 100.
-            if line.hasPrefix("HTTP/") { exchange.headers.removeAll() } else if let colon = line.firstIndex(of: ":") {
+            if line.hasPrefix("HTTP/") {
+                exchange.headers.removeAll()
+            } else if let colon = line.firstIndex(of: ":") {
                 exchange.headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingSpaces()
             }
             return size * count

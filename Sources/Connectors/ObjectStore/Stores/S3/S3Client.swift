@@ -100,7 +100,8 @@ final class S3Client: Sendable {
                 retryAfter = response.headers["retry-after"].flatMap { Int64($0) }.map { $0 * 1000 }
             } catch let error as TransportError {
                 problem = ConnectorError(
-                    error.isUnreachable ? "s3.unreachable" : "s3.transport", .retry, "\(call.method) \(call.key ?? "the bucket") of \(place) got no answer: \(error)",
+                    error.isUnreachable ? "s3.unreachable" : "s3.transport", .retry,
+                    "\(call.method) \(call.key ?? "the bucket") of \(place) got no answer: \(error)",
                     hint: error.isUnreachable ? "Check store.url, the network and that the service runs" : nil)
                 code = error.isUnreachable ? "unreachable" : "transport"
                 timeout = true
@@ -166,15 +167,20 @@ struct S3Refusal: Error, Sendable {
 
     /// In words: what, where, the request id for the service's support, and what to do.
     var connectorError: ConnectorError {
-        let what = "\(place) refused \(call.method) \(call.key.map { "of '\($0)'" } ?? "of the bucket") with \(error.status) \(error.code)\(error.message.isEmpty ? "" : " (\(error.message))"), request id \(error.requestID)"
+        let what =
+            "\(place) refused \(call.method) \(call.key.map { "of '\($0)'" } ?? "of the bucket") with \(error.status) \(error.code)\(error.message.isEmpty ? "" : " (\(error.message))"), request id \(error.requestID)"
         let disposition: ConnectorError.Disposition = error.decision == .retry ? .retry : .stop
         switch error.code {
         case "NoSuchBucket":
             return ConnectorError("s3.bucket_missing", .stop, what, hint: "Create the bucket, correct s3.bucket.name, or set s3.bucket.create=true")
         case "SignatureDoesNotMatch", "InvalidAccessKeyId":
-            return ConnectorError("s3.credentials_refused", .stop, what, hint: "Check aws.access.key.id and aws.secret.access.key (or the environment and profile they come from)")
+            return ConnectorError(
+                "s3.credentials_refused", .stop, what, hint: "Check aws.access.key.id and aws.secret.access.key (or the environment and profile they come from)"
+            )
         case "AccessDenied", "AllAccessDisabled", "AccountProblem":
-            return ConnectorError("s3.access_denied", .stop, what, hint: "Allow \(call.action) for these credentials in the bucket's policy, and check that the access key and its secret belong together")
+            return ConnectorError(
+                "s3.access_denied", .stop, what,
+                hint: "Allow \(call.action) for these credentials in the bucket's policy, and check that the access key and its secret belong together")
         case "AuthorizationHeaderMalformed", "PermanentRedirect":
             return ConnectorError("s3.region", .stop, what, hint: error.region.map { "Set s3.region=\($0)" } ?? "Set s3.region to the bucket's region")
         case "RequestTimeTooSkewed":

@@ -49,7 +49,10 @@ final class S3Store: ObjectStore {
 
     private func createBucket() async throws {
         let region = client.region
-        let body = region == "us-east-1" ? "" : "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>\(XMLText.escape(region))</LocationConstraint></CreateBucketConfiguration>"
+        let body =
+            region == "us-east-1"
+            ? ""
+            : "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>\(XMLText.escape(region))</LocationConstraint></CreateBucketConfiguration>"
         let call = S3Call(method: "PUT", body: Array(body.utf8), contentType: "application/xml", action: "s3:CreateBucket on \(resource(nil))")
         switch try await client.send(call) {
         case .success: log.info("Created the bucket \(bucket): \(place)")
@@ -110,7 +113,9 @@ final class S3Store: ObjectStore {
             let call = S3Call(method: "GET", query: query.map { (name: $0.0, value: $0.1) }, action: "s3:ListBucket on \(resource(nil))")
             switch try await client.send(call) {
             case .success(let response):
-                keys += XMLText.elements("Key", in: response.body).map { PercentCoding.decode($0.split(separator: "+", omittingEmptySubsequences: false).joined(separator: "%20")) }
+                keys += XMLText.elements("Key", in: response.body).map {
+                    PercentCoding.decode($0.split(separator: "+", omittingEmptySubsequences: false).joined(separator: "%20"))
+                }
                 token = XMLText.element("NextContinuationToken", in: response.body)
             case .failure(let refusal): throw refusal.connectorError
             }
@@ -157,7 +162,9 @@ final class S3Store: ObjectStore {
             headers: [("x-amz-checksum-crc32c", checksum)], body: bytes, action: "s3:PutObject on \(resource(upload.key))")
         switch try await client.send(call) {
         case .success(let response):
-            guard let tag = response.headers["etag"] else { throw ConnectorError("s3.answer", .retry, "\(place) took a part of '\(upload.key)' without an ETag") }
+            guard let tag = response.headers["etag"] else {
+                throw ConnectorError("s3.answer", .retry, "\(place) took a part of '\(upload.key)' without an ETag")
+            }
             return UploadedPart(number: number, tag: tag, checksum: checksum, size: bytes.count)
         case .failure(let refusal): throw refusal.connectorError
         }
@@ -168,7 +175,8 @@ final class S3Store: ObjectStore {
     func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
         var body = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
         for part in parts.sorted(by: { $0.number < $1.number }) {
-            body += "<Part><PartNumber>\(part.number)</PartNumber><ETag>\(XMLText.escape(part.tag))</ETag><ChecksumCRC32C>\(part.checksum)</ChecksumCRC32C></Part>"
+            body +=
+                "<Part><PartNumber>\(part.number)</PartNumber><ETag>\(XMLText.escape(part.tag))</ETag><ChecksumCRC32C>\(part.checksum)</ChecksumCRC32C></Part>"
         }
         body += "</CompleteMultipartUpload>"
         let call = S3Call(
