@@ -43,12 +43,13 @@ let package = Package(
         .target(name: "JavaRegex", dependencies: ["ConnectAPI", "CPCRE2"], swiftSettings: strict),
         .target(name: "JSON", dependencies: ["ConnectAPI"], swiftSettings: strict),
         .target(name: "Parquet", dependencies: ["ConnectAPI", "CZstd", "CSnappy", "CLZ4", "CZlib"], swiftSettings: strict),
+        .target(name: "Transport", dependencies: ["ConnectAPI", "CCurl"], swiftSettings: strict),
         .target(
             name: "ConnectRuntime",
             dependencies: ["ConnectAPI", "JSON", "JavaRegex", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
             swiftSettings: strict),
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
-        connector("ConnectorsObjectStore", "ObjectStore", ["JavaRegex", "JSON", "Parquet", "CCurl", "COpenSSL", "CXattr", "CZlib"]),
+        connector("ConnectorsObjectStore", "ObjectStore", ["JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CXattr", "CZlib"]),
         connector("ConnectorsFileStream", "FileStream", ["JSON"]),
         connector("Connectors", "Registry", ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream"]),
         .executableTarget(
@@ -70,7 +71,7 @@ let package = Package(
         tests("ParquetTests", ["ConnectAPI", "Parquet"]),
         tests("ConnectRuntimeTests", ["ConnectAPI", "ConnectRuntime", "ConnectorsFileStream", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ConnectorsPostgresTests", ["ConnectAPI", "ConnectorsPostgres", "JSON"], resources: [.copy("Golden")]),
-        tests("ConnectorsObjectStoreTests", ["ConnectAPI", "ConnectorsObjectStore", "JSON"], resources: [.copy("Golden")]),
+        tests("ConnectorsObjectStoreTests", ["ConnectAPI", "ConnectorsObjectStore", "JSON", "Transport"], resources: [.copy("Golden")]),
         tests("IntegrationTests", ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON"]),
         tests("ChaosTests", ["ConnectAPI", "JSON"]),
     ],

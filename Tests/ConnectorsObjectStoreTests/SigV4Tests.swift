@@ -2,6 +2,7 @@ import ConnectAPI
 import Foundation
 import Testing
 import TestSupport
+import Transport
 
 @testable import ConnectorsObjectStore
 

@@ -1,5 +1,6 @@
 import ConnectAPI
 import Synchronization
+import Transport
 
 /// One request to a bucket.
 struct S3Call: Sendable {

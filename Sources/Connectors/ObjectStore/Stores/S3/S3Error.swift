@@ -1,4 +1,5 @@
 import ConnectAPI
+import Transport
 
 /// What S3 said when it refused: the `<Error>` document, or the status alone where there is no body.
 struct S3Error: Sendable, Equatable {

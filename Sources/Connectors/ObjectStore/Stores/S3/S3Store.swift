@@ -1,5 +1,6 @@
 import ConnectAPI
 import Synchronization
+import Transport
 
 /// Objects in an S3 bucket: AWS, MinIO, Ceph, Swift, and Google Cloud Storage through its XML API.
 final class S3Store: ObjectStore {

@@ -1,46 +1,22 @@
-import ConnectAPI
+package import ConnectAPI
 import CCurl
 import Synchronization
-
-struct HTTPRequest: Sendable {
-    var method: String
-    var url: String
-    var headers: [(name: String, value: String)] = []
-    var body: [UInt8] = []
-    var proxy: String?
-    var proxyUser: String?
-    var proxyPassword: String?
-}
-
-struct HTTPResponse: Sendable {
-    var status: Int
-    /// Names in lower case.
-    var headers: [String: String]
-    var body: [UInt8]
-}
-
-/// No response came.
-struct TransportError: Error, CustomStringConvertible {
-    let description: String
-    /// A name that does not resolve or a refused connection: nobody is there.
-    let isUnreachable: Bool
-}
 
 /// HTTP/1.1 over libcurl: bytes out, bytes in. Signing, retries and redirects are the caller's business.
 ///
 /// Handles keep their connections and are used again. Calls block: make them on a `BlockingPool`.
-final class HTTPTransport: Sendable {
+package final class HTTPTransport: Sendable {
     private struct Handle: @unchecked Sendable {  // a handle is used by one call at a time: it is taken out of `idle` meanwhile
         let easy: OpaquePointer
     }
     private let idle = Mutex<[Handle]>([])
 
     /// The value that keeps libcurl from sending a header of its own, such as `Expect`.
-    static let absent = "\u{0}"
+    package static let absent = "\u{0}"
 
     private static let started: Bool = sluice_curl_global_init() == CURLE_OK
 
-    init() { precondition(Self.started, "libcurl does not start") }
+    package init() { precondition(Self.started, "libcurl does not start") }
 
     deinit { for handle in idle.withLock({ $0 }) { curl_easy_cleanup(UnsafeMutableRawPointer(handle.easy)) } }
 
@@ -57,7 +33,7 @@ final class HTTPTransport: Sendable {
     }
 
     /// Sends a request; ends early when `cancel` is set. An answer of more than `limit` bytes is an error.
-    func perform(_ request: HTTPRequest, cancel: CancelFlag, limit: Int = 64 << 20) throws -> HTTPResponse {
+    package func perform(_ request: HTTPRequest, cancel: CancelFlag, limit: Int = 64 << 20) throws -> HTTPResponse {
         let handle: Handle
         if let kept = idle.withLock({ $0.popLast() }) {
             handle = kept
@@ -117,8 +93,9 @@ final class HTTPTransport: Sendable {
         if let password = request.proxyPassword { _ = sluice_curl_set_string(easy, CURLOPT_PROXYPASSWORD, password) }
         for (option, value) in [
             (CURLOPT_PATH_AS_IS, 1), (CURLOPT_NOSIGNAL, 1), (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)), (CURLOPT_TCP_NODELAY, 1),
-            (CURLOPT_CONNECTTIMEOUT_MS, 10_000), (CURLOPT_LOW_SPEED_LIMIT, 1024), (CURLOPT_LOW_SPEED_TIME, 30),
-            (CURLOPT_TIMEOUT_MS, 60_000 + request.body.count / 64), (CURLOPT_EXPECT_100_TIMEOUT_MS, 1000), (CURLOPT_NOPROGRESS, 0),
+            (CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeoutMilliseconds), (CURLOPT_LOW_SPEED_LIMIT, 1024), (CURLOPT_LOW_SPEED_TIME, 30),
+            (CURLOPT_TIMEOUT_MS, request.timeoutMilliseconds ?? 60_000 + request.body.count / 64), (CURLOPT_EXPECT_100_TIMEOUT_MS, 1000),
+            (CURLOPT_NOPROGRESS, 0),
         ] {
             _ = sluice_curl_set_long(easy, option, value)
         }
@@ -138,7 +115,8 @@ final class HTTPTransport: Sendable {
             if line.hasPrefix("HTTP/") {
                 exchange.headers.removeAll()
             } else if let colon = line.firstIndex(of: ":") {
-                exchange.headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingSpaces()
+                let value = line[line.index(after: colon)...].trimmingSpaces()
+                exchange.headers[line[..<colon].lowercased(), default: ""].join(value)
             }
             return size * count
         }
@@ -146,4 +124,9 @@ final class HTTPTransport: Sendable {
             Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().cancel.isCancelled ? 1 : 0
         }
     }
+}
+
+extension String {
+    /// Repeated headers are one list, as RFC 9110 5.3 allows.
+    fileprivate mutating func join(_ value: String) { self = isEmpty ? value : "\(self), \(value)" }
 }

@@ -4,7 +4,7 @@ import Synchronization
 /// A few threads for calls that block (requests, fsync), so that the cooperative pool never does. Threads start when first needed and end with
 /// `stop()` after the jobs already queued.
 // @unchecked: everything mutable is touched with `lock` held; `lock` and `wake` are never moved.
-final class BlockingPool: @unchecked Sendable {
+package final class BlockingPool: @unchecked Sendable {
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let limit: Int
@@ -14,7 +14,7 @@ final class BlockingPool: @unchecked Sendable {
     private var idle = 0
     private var stopping = false
 
-    init(threads: Int) {
+    package init(threads: Int) {
         limit = threads
         pthread_mutex_init(lock, nil)
         pthread_cond_init(wake, nil)
@@ -28,7 +28,7 @@ final class BlockingPool: @unchecked Sendable {
     }
 
     /// Runs `body` on one of the threads. `body` is given a flag that is set when the caller is cancelled.
-    func run<T: Sendable>(_ body: @escaping @Sendable (CancelFlag) throws -> T) async throws -> T {
+    package func run<T: Sendable>(_ body: @escaping @Sendable (CancelFlag) throws -> T) async throws -> T {
         let flag = CancelFlag()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -68,7 +68,7 @@ final class BlockingPool: @unchecked Sendable {
     }
 
     /// Lets the threads end after the jobs already queued.
-    func stop() {
+    package func stop() {
         pthread_mutex_lock(lock)
         stopping = true
         pthread_mutex_unlock(lock)
@@ -97,11 +97,4 @@ final class BlockingPool: @unchecked Sendable {
         threads -= 1
         pthread_mutex_unlock(lock)
     }
-}
-
-/// Set once, read by blocking code that can end early.
-final class CancelFlag: Sendable {
-    private let value = Atomic<Bool>(false)
-    var isCancelled: Bool { value.load(ordering: .relaxed) }
-    func cancel() { value.store(true, ordering: .relaxed) }
 }

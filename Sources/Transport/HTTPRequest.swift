@@ -1,0 +1,26 @@
+/// One request, as it goes over the wire.
+package struct HTTPRequest: Sendable {
+    package var method: String
+    package var url: String
+    package var headers: [(name: String, value: String)] = []
+    package var body: [UInt8] = []
+    package var proxy: String?
+    package var proxyUser: String?
+    package var proxyPassword: String?
+    package var connectTimeoutMilliseconds = 10_000
+    /// For the whole exchange; nil: a minute, and more for a large body.
+    package var timeoutMilliseconds: Int?
+
+    package init(
+        method: String, url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = [], proxy: String? = nil,
+        proxyUser: String? = nil, proxyPassword: String? = nil
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.proxy = proxy
+        self.proxyUser = proxyUser
+        self.proxyPassword = proxyPassword
+    }
+}
