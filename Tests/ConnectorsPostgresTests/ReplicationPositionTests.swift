@@ -28,6 +28,9 @@ import Testing
         position.partial = .init(xid: 7, changes: 12, lsn: 350, fingerprint: "f")
         position.laterUnits = SnapshotLedger(["s.t": 400])
         #expect(try StreamPosition(position.offset) == position)
+        position.server = ServerIdentity(systemID: "7", timeline: 2, timelineStart: 250)
+        position.partial?.finalLSN = 390
+        #expect(try StreamPosition(position.offset) == position)
         var snapshot = StreamPosition(committed: 300)
         snapshot.lastEvent = .init(lsn: 300, xid: 7, commitMicros: 5, kind: nil, followsCommit: false)
         snapshot.snapshot = .init(isCompleted: false, finished: SnapshotLedger(["s.a": 300, "s.b c": 400, "s.d[-5,17)": 300]))

@@ -148,7 +148,8 @@ for name in names:
     got, offsets = play(name, recording["config"], recording["records"])
     e, t = compare(name, recording["records"], got)
     if "offsets" in recording:
-        keys = lambda o: [sorted(x["offset"]) for x in o["offsets"]]
+        # Keys of ours stand beside Debezium's.
+        keys = lambda o: [sorted(k for k in x["offset"] if not k.startswith("sluice_")) for x in o["offsets"]]
         if keys(offsets) != keys(recording["offsets"]):
             print(f"{name}: offsets {keys(offsets)} real {keys(recording['offsets'])}")
     equal, total = equal + e, total + t

@@ -32,19 +32,27 @@ package struct PostgresSourceTask: SourceTask {
     private func runToEnd(_ output: any SourceOutput) async throws {
         let control = try await Connection.open(parameters)
         let captured = try await capturedTables(control)
-        var fingerprint = ""
+        var fingerprint = "", server: ServerIdentity.Report?
         if configuration.streams {
             try await requireLogicalWAL(control)
+            let isStandby = try await control.query("SELECT pg_is_in_recovery()", [], "Asking for recovery").isTrue(0, 0)
+            server = try await ServerIdentity.ask(parameters, isStandby: isStandby)
             let publication = Publication(
                 name: configuration.publicationName, mode: configuration.publicationMode, viaPartitionRoot: configuration.publishViaPartitionRoot,
                 log: context.log)
             fingerprint = try await publication.prepare(control, captured: captured, slot: slot.name)
             try await ReplicaIdentityRules(configuration.replicaIdentityAutosetValues).apply(control, captured, context.log)
         }
-        let state = try await slot.state(control)
+        var state = try await slot.state(control)
         if let state { try requireOurs(state) }
-        let decision = try StartDecision.make(configuration, stored: stored, slot: state)
-        let start = try await position(for: decision, slotExists: state != nil, control, output)
+        let objection = stored.flatMap { server?.objection(to: $0, slot: slot.name) }
+        let decision = try StartDecision.make(configuration, stored: stored, slot: state, objection: objection)
+        if configuration.streams, decision == .snapshot, state?.walStatus == "lost" {
+            context.log.warn("Slot \(slot.name) lost WAL it needed and is of no further use: it is made anew, and a snapshot is taken")
+            try await slot.drop(control)
+            state = nil
+        }
+        let start = try await position(for: decision, slotExists: state != nil, server?.identity, control, output)
         await control.close()
         guard let start, configuration.streams else {
             try await output.flush()
@@ -106,20 +114,23 @@ package struct PostgresSourceTask: SourceTask {
 
     /// nil: nothing is streamed.
     private func position(
-        for decision: StartDecision, slotExists: Bool, _ control: Connection, _ output: any SourceOutput
+        for decision: StartDecision, slotExists: Bool, _ server: ServerIdentity?, _ control: Connection, _ output: any SourceOutput
     ) async throws -> StreamPosition? {
         switch decision {
         case .nothing: return nil
-        case .stream(let position): return position
+        case .stream(var position):
+            position.server = server
+            return position
         case .streamFromSlot:
-            guard slotExists else { return StreamPosition(committed: try await createSlot().point) }
-            return StreamPosition(committed: try await slot.state(control)?.confirmedFlushLSN ?? 0)
+            guard slotExists else { return StreamPosition(committed: try await createSlot().point, server: server) }
+            return StreamPosition(committed: try await slot.state(control)?.confirmedFlushLSN ?? 0, server: server)
         case .snapshot:
             let source = try await snapshotSource(slotExists: slotExists)
-            var position = StreamPosition(committed: source.lsn)
+            var position = StreamPosition(committed: source.lsn, server: server)
             position.snapshot = .init(isCompleted: false)
             return try await snapshot(source, from: position, output)
-        case .resumeSnapshot(let position):
+        case .resumeSnapshot(var position):
+            position.server = server
             context.log.info("Resuming the snapshot: \(position.snapshot?.finished.units.count ?? 0) parts of it are done")
             return try await snapshot(try await snapshotSource(slotExists: slotExists), from: position, output)
         }

@@ -14,10 +14,17 @@ enum StartDecision: Equatable {
     case streamFromSlot
     case nothing
 
-    static func make(_ configuration: PostgresConfiguration, stored: StreamPosition?, slot: Slot.State?) throws -> StartDecision {
+    /// - Parameter objection: why the position is not of this server's log; nil: it is.
+    static func make(
+        _ configuration: PostgresConfiguration, stored: StreamPosition?, slot: Slot.State?, objection: ConnectorError? = nil
+    ) throws -> StartDecision {
         let mode = configuration.mode
         let snapshots = mode == .configurationBased ? configuration.snapshotModeConfigurationBasedSnapshotData : mode != .noData
-        guard let stored else { return snapshots ? .snapshot : .streamFromSlot }
+        guard let stored else {
+            if snapshots { return .snapshot }
+            if slot?.walStatus == "lost" { throw lost(configuration.slotName, wayOut: "") }
+            return .streamFromSlot
+        }
 
         if let progress = stored.snapshot, !progress.isCompleted {
             guard snapshots else {
@@ -27,22 +34,35 @@ enum StartDecision: Equatable {
             }
             guard configuration.streams else { return .resumeSnapshot(stored) }
             // Without the WAL since the finished tables were read, they would have a gap.
-            guard let slot, slot.walStatus != "lost", (slot.confirmedFlushLSN ?? 0) <= stored.committed else { return .snapshot }
+            guard objection == nil, let slot, slot.walStatus != "lost", (slot.confirmedFlushLSN ?? 0) <= stored.committed else { return .snapshot }
             return .resumeSnapshot(stored)
         }
         if mode == .always { return .snapshot }
         guard configuration.streams else { return .nothing }
-        guard let reason = gap(configuration, stored, slot) else { return .stream(stored) }
+        guard let reason = objection ?? gap(configuration, stored, slot) else { return .stream(stored) }
         let snapshotsAgain = mode == .whenNeeded || mode == .configurationBased && configuration.snapshotModeConfigurationBasedSnapshotOnDataError
         if snapshotsAgain { return .snapshot }
         switch (configuration.offsetMismatch, slot?.confirmedFlushLSN) {
+        case (.trustSlot, let confirmed?) where objection != nil: return .stream(moved(stored, to: confirmed))
         case (.trustSlot, let confirmed?), (.trustGreaterLSN, let confirmed?):
-            var moved = stored
-            moved.committed = max(stored.committed, confirmed)
-            moved.partial = nil
-            return .stream(moved)
+            guard objection == nil else { throw reason }
+            return .stream(moved(stored, to: max(stored.committed, confirmed)))
         default: throw reason
         }
+    }
+
+    private static func moved(_ stored: StreamPosition, to lsn: UInt64) -> StreamPosition {
+        var moved = stored
+        moved.committed = lsn
+        moved.partial = nil
+        return moved
+    }
+
+    private static func lost(_ name: String, after position: String? = nil, wayOut: String) -> ConnectorError {
+        ConnectorError(
+            "postgres.slot_lost", .stop,
+            "Replication slot \(name) lost WAL it needed (wal_status=lost): changes\(position.map { " after \($0)" } ?? "") cannot be read any more",
+            hint: "Drop the slot and raise max_slot_wal_keep_size. \(wayOut)")
     }
 
     private static func gap(_ configuration: PostgresConfiguration, _ stored: StreamPosition, _ slot: Slot.State?) -> ConnectorError? {
@@ -53,11 +73,7 @@ enum StartDecision: Equatable {
                 "postgres.slot_missing", .stop,
                 "Replication slot \(name) does not exist, but the stored offset is at \(position): changes since then cannot be read any more", hint: wayOut)
         }
-        if slot.walStatus == "lost" {
-            return ConnectorError(
-                "postgres.slot_lost", .stop, "Replication slot \(name) lost WAL it needed (wal_status=lost): changes after \(position) cannot be read any more",
-                hint: "Drop the slot and raise max_slot_wal_keep_size. \(wayOut)")
-        }
+        if slot.walStatus == "lost" { return lost(name, after: position, wayOut: wayOut) }
         guard configuration.internalLogPositionCheckEnable, let confirmed = slot.confirmedFlushLSN, confirmed > stored.committed else { return nil }
         return ConnectorError(
             "postgres.offset_gone", .stop,

@@ -376,7 +376,8 @@ struct StreamDecoder {
             position.lastEvent = .init(
                 lsn: transaction.lastLSN, xid: Int64(transaction.xid), commitMicros: transaction.info.commitMicros, kind: lastKind)
             position.partial = .init(
-                xid: transaction.xid, changes: filter.changesSeen, lsn: transaction.lastLSN, fingerprint: fingerprint)
+                xid: transaction.xid, changes: filter.changesSeen, lsn: transaction.lastLSN, fingerprint: fingerprint,
+                finalLSN: transaction.finalLSN)
         }
         return position
     }

@@ -8,7 +8,7 @@ import ConnectAPI
 /// Written as Debezium writes it (`lsn_proc`, `messageType`, `lsn_commit`, `lsn`, `txId`, `ts_usec`), so an offset can be taken over in
 /// either direction. `lsn_commit` is the end of the last whole transaction; `txId` is the transaction of the last event. When that
 /// transaction arrives again with a later commit, it was emitted in part: up to `sluice_ordinal` changes where we wrote the offset, up to `lsn` where
-/// Debezium did. So one pass over the stream resumes exactly, without a search.
+/// Debezium did. So one pass over the stream resumes exactly, without a search. `sluice_system_id` and `sluice_timeline` say whose log it is.
 struct StreamPosition: Sendable, Hashable {
     /// Every transaction whose commit record begins before this LSN has been emitted, or is part of the snapshot.
     var committed: UInt64
@@ -19,6 +19,8 @@ struct StreamPosition: Sendable, Hashable {
     var snapshot: SnapshotProgress?
     /// Snapshot units younger than `committed`: changes of theirs that committed before the unit's LSN are in the snapshot already.
     var laterUnits = SnapshotLedger()
+    /// Whose log the LSNs are of; nil in an offset of Debezium's.
+    var server: ServerIdentity?
 
     struct LastEvent: Sendable, Hashable {
         var lsn: UInt64
@@ -39,6 +41,8 @@ struct StreamPosition: Sendable, Hashable {
         var changesAtLSN: Int64 = 0
         /// Stands for the publication and options the changes were counted under.
         var fingerprint: String?
+        /// Where the transaction's commit record begins; nil: Debezium does not say.
+        var finalLSN: UInt64?
     }
 
     struct SnapshotProgress: Sendable, Hashable {
@@ -46,7 +50,10 @@ struct StreamPosition: Sendable, Hashable {
         var finished = SnapshotLedger()
     }
 
-    init(committed: UInt64) { self.committed = committed }
+    init(committed: UInt64, server: ServerIdentity? = nil) {
+        self.committed = committed
+        self.server = server
+    }
 }
 
 extension StreamPosition {
@@ -80,7 +87,13 @@ extension StreamPosition {
             if let partial, let changes = partial.changes {
                 entries.append(("sluice_ordinal", .integer(changes)))
                 if let fingerprint = partial.fingerprint { entries.append(("sluice_fingerprint", .string(fingerprint))) }
+                if let final = partial.finalLSN { entries.append(("sluice_final_lsn", .integer(Int64(bitPattern: final)))) }
             }
+        }
+        if let server {
+            entries.append(("sluice_system_id", .string(server.systemID)))
+            entries.append(("sluice_timeline", .integer(Int64(server.timeline))))
+            if server.timelineStart != 0 { entries.append(("sluice_timeline_lsn", .integer(Int64(bitPattern: server.timelineStart)))) }
         }
         for (table, lsn) in laterUnits.later(than: committed).units.sorted(by: { $0.key < $1.key }) {
             entries.append((Self.unitPrefix + table, .integer(Int64(bitPattern: lsn))))
@@ -107,6 +120,10 @@ extension StreamPosition {
         let xid = try integer("txId"), kind = offset["messageType"]?.stringValue
         lastEvent = LastEvent(
             lsn: eventLSN ?? committed, xid: xid, commitMicros: try integer("ts_usec") ?? 0, kind: kind, followsCommit: offset["lsn_commit"] != nil)
+        if let systemID = offset["sluice_system_id"]?.stringValue, let timeline = try integer("sluice_timeline") {
+            server = ServerIdentity(
+                systemID: systemID, timeline: UInt32(truncatingIfNeeded: timeline), timelineStart: try lsn("sluice_timeline_lsn") ?? 0)
+        }
         let units = SnapshotLedger(
             Dictionary(
                 offset.entries.filter { $0.key.hasPrefix(Self.unitPrefix) }.compactMap { entry in
@@ -124,7 +141,8 @@ extension StreamPosition {
         guard let xid, kind != "COMMIT", kind != "MESSAGE" || offset["sluice_ordinal"] != nil else { return }
         partial = Partial(
             xid: UInt32(truncatingIfNeeded: xid), changes: try integer("sluice_ordinal"), lsn: eventLSN ?? committed,
-            changesAtLSN: try integer("lsn_events_processed") ?? 0, fingerprint: offset["sluice_fingerprint"]?.stringValue)
+            changesAtLSN: try integer("lsn_events_processed") ?? 0, fingerprint: offset["sluice_fingerprint"]?.stringValue,
+            finalLSN: try lsn("sluice_final_lsn"))
     }
 
     private static func invalid(_ key: String) -> ConnectorError {
