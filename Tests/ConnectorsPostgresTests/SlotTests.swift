@@ -94,6 +94,31 @@ import Testing
             }
             #expect(metrics["debezium_metrics_TotalNumberOfCreateEventsSeen"] == 2)
             #expect(metrics["debezium_metrics_MilliSecondsBehindSource"]! >= 0)
+            #expect(metrics["debezium_metrics_Connected"] == 0)
+            #expect(metrics["debezium_metrics_MaxQueueSizeInBytes"]! > 0 && metrics["debezium_metrics_CurrentQueueSizeInBytes"]! >= 0)
+        }
+    }
+
+    /// WAL that is not ours makes no lag; a log that takes nothing does.
+    @Test func lagGrowsWithWhatIsNotDurableAndNotWhileIdle() async throws {
+        try await withPostgres { db in
+            try db.sql("create table a(id int primary key); create table other(v text)")
+            let recorder = Recorder(), metrics = RecordedMetrics()
+            try await db.runSource(["snapshot.mode": "no_data", "table.include.list": "public.a"], into: recorder, metrics: metrics) {
+                try await db.untilSlotIsActive()
+                try db.sql("insert into a values (1)")
+                try await eventually("no lag") { recorder.count == 1 && metrics["sluice_source_lag_seconds"] == 0 && metrics["sluice_source_lag_bytes"] == 0 }
+                recorder.hold(true)
+                try db.sql("insert into a values (2); insert into other select repeat('x', 1000) from generate_series(1, 3000)")
+                try await eventually("lag") { metrics["sluice_source_lag_seconds"]! > 2 && metrics["sluice_source_lag_bytes"]! > 3_000_000 }
+                recorder.hold(false)
+                try await eventually("no lag again") { metrics["sluice_source_lag_seconds"] == 0 }
+                try db.sql("insert into other select repeat('x', 1000) from generate_series(1, 3000)")
+                for _ in 0..<3 {
+                    try await Task.sleep(for: .seconds(1))
+                    #expect(metrics["sluice_source_lag_seconds"]! <= 2.5, "an idle table is not behind")
+                }
+            }
         }
     }
 }

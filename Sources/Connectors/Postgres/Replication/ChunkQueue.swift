@@ -22,13 +22,15 @@ final class ChunkQueue: Sendable {
         var waiter: CheckedContinuation<Chunk?, any Error>?
     }
     private let state = Mutex(State())
-    private let capacity: Int
+    /// Bytes it holds before the producer has to wait.
+    let capacity: Int
 
     init(capacity: Int) { self.capacity = capacity }
 
     /// Bytes waiting; the producer stops at the capacity and goes on below half of it: few long pauses rather than many short ones.
     var isFull: Bool { state.withLock { $0.bytes >= capacity } }
     var hasRoomAgain: Bool { state.withLock { $0.bytes < capacity / 2 } }
+    var byteCount: Int { state.withLock { $0.bytes } }
     var isEmpty: Bool { state.withLock { $0.head == $0.chunks.count } }
 
     func push(_ chunk: Chunk) {

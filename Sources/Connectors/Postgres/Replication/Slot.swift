@@ -16,6 +16,9 @@ struct Slot: Sendable {
         let retainedBytes: Int64?
         /// Bytes of WAL between what was acknowledged and what is written now.
         var lagBytes: Int64?
+        /// Where the server's log ends now, and what its clock says: microseconds since 1970.
+        var serverLSN: UInt64 = 0
+        var serverMicros: Int64 = 0
     }
 
     /// nil: there is no such slot.
@@ -23,7 +26,8 @@ struct Slot: Sendable {
         let rows = try await connection.query(
             """
             SELECT plugin, database, active_pid, restart_lsn, confirmed_flush_lsn, to_jsonb(s) ->> 'wal_status',
-              pg_wal_lsn_diff(now, restart_lsn)::bigint, pg_wal_lsn_diff(now, confirmed_flush_lsn)::bigint
+              pg_wal_lsn_diff(now, restart_lsn)::bigint, pg_wal_lsn_diff(now, confirmed_flush_lsn)::bigint, now,
+              (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
             FROM pg_catalog.pg_replication_slots s,
               (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END AS now) AS wal
             WHERE slot_name = $1
@@ -32,7 +36,8 @@ struct Slot: Sendable {
         return State(
             plugin: rows.text(0, 0), database: rows.text(0, 1), activePID: rows[0, 2].flatMap { Int32($0) },
             restartLSN: rows[0, 3].flatMap(LSN.parse), confirmedFlushLSN: rows[0, 4].flatMap(LSN.parse), walStatus: rows[0, 5],
-            retainedBytes: rows.integer(0, 6), lagBytes: rows.integer(0, 7))
+            retainedBytes: rows.integer(0, 6), lagBytes: rows.integer(0, 7), serverLSN: rows[0, 8].flatMap(LSN.parse) ?? 0,
+            serverMicros: rows.integer(0, 9) ?? 0)
     }
 
     /// What `CREATE_REPLICATION_SLOT` answers. The snapshot lives while the connection it was made on stays open and idle.

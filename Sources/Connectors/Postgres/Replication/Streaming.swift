@@ -3,8 +3,9 @@ import ConnectAPI
 /// Streams changes from a position on, until cancelled.
 ///
 ///     CatchUp (a backlog) │ reader thread ─▶ ChunkQueue ─▶ decoder ─▶ frame ─▶ output.emit ─▶ log
-///                                ▲                                                  │ durable
-///                                └── flush LSN ◀── FlushTracker ◀───────────────────┘ (Invariant 1)
+///                                ▲                           │ StreamProgress        │ durable
+///                                └── flush LSN ◀── FlushTracker ◀──────────────────┘ (Invariant 1)
+///                                                            └─▶ SlotMonitor: lag and retained WAL as metrics
 ///
 /// A frame is emitted when the input has run dry at the end of a transaction and the log has everything before, or when enough is gathered: a
 /// single change waits for nothing, and under load frames grow by themselves.
@@ -31,7 +32,22 @@ struct Streaming {
     }
 
     func run(from start: StreamPosition, binary: Bool) async throws {
-        var pipeline = makePipeline(from: start), binary = binary
+        let progress = StreamProgress(start: start.committed), metrics = StreamingMetrics(context, server: server)
+        let tracker = FlushTracker(flushed: configuration.flushesLSN ? start.committed : 0), output = output
+        let monitor = SlotMonitor(
+            parameters: parameters, slot: slot, context: context, server: server, progress: progress, metrics: metrics,
+            durable: { tracker.flushed(durable: output.durable) })
+        metrics.connected(true)
+        defer { metrics.connected(false) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await monitor.run() }
+            defer { group.cancelAll() }
+            try await read(makePipeline(from: start, tracker, progress, metrics), binary: binary)
+        }
+    }
+
+    private func read(_ start: Pipeline, binary: Bool) async throws {
+        var pipeline = start, binary = binary
         let catchUpFails = Flag()
         while true {
             do {
@@ -49,7 +65,9 @@ struct Streaming {
         }
     }
 
-    private func makePipeline(from start: StreamPosition) -> Pipeline {
+    private func makePipeline(
+        from start: StreamPosition, _ tracker: FlushTracker, _ progress: StreamProgress, _ metrics: StreamingMetrics
+    ) -> Pipeline {
         let records = ControlRecords(source: configuration.sourceIdentity, conversion: configuration.valueConversion)
         let filter = filter
         let decoder = StreamDecoder(
@@ -59,9 +77,8 @@ struct Streaming {
                 transactionTopic: configuration.provideTransactionMetadata ? configuration.topic(server, configuration.topicTransaction) : nil),
             limits: .init(rows: max(16_384, configuration.maxBatchSize), bytes: max(1 << 20, min(4 << 20, context.memoryBudget / 16))))
         return Pipeline(
-            decoder: decoder, output: output, tracker: FlushTracker(flushed: configuration.flushesLSN ? start.committed : 0), server: server,
-            metrics: StreamingMetrics(context, server: server), heartbeat: Heartbeat(configuration, records, parameters, context.log),
-            idleInterval: statusInterval, log: context.log)
+            decoder: decoder, output: output, tracker: tracker, progress: progress, server: server, metrics: metrics,
+            heartbeat: Heartbeat(configuration, records, parameters, context.log), idleInterval: statusInterval, log: context.log)
     }
 
     private func makeQueue() -> ChunkQueue { ChunkQueue(capacity: max(2 << 20, min(16 << 20, context.memoryBudget / 8))) }
@@ -74,6 +91,7 @@ struct Streaming {
     /// Reads a backlog by stretches; returns at once when there is none.
     private func catchUp(_ pipeline: inout Pipeline, _ binary: Bool, _ options: [(String, String)], _ fails: Flag) async throws {
         let queue = makeQueue(), start = pipeline.decoder.position.committed
+        pipeline.progress.begin(queue, watchesWalsender: false)
         let reader = CatchUp(
             parameters: parameters, slot: slot, options: options, queue: queue, log: context.log, flushed: flushed(pipeline.tracker), fails: fails)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -85,7 +103,8 @@ struct Streaming {
 
     /// Reads what the walsender sends, until cancelled.
     private func stream(_ pipeline: inout Pipeline, _ binary: Bool, _ options: [(String, String)], watchesLag: Bool) async throws {
-        let queue = makeQueue(), interrupt = Interrupt(), lag = Flag()
+        let queue = makeQueue(), interrupt = Interrupt()
+        pipeline.progress.begin(queue, watchesWalsender: watchesLag)
         let reader = ReplicationReader(
             parameters: parameters, slot: slot.name, publication: configuration.publicationName, start: pipeline.decoder.position.committed,
             options: options, statusInterval: statusInterval, retries: configuration.slotMaxRetries,
@@ -93,8 +112,6 @@ struct Streaming {
             flushed: flushed(pipeline.tracker))
         let thread = ThreadExecutor("pg-stream")
         defer { thread.stop() }
-        let monitor = SlotMonitor(
-            parameters: parameters, slot: slot, context: context, server: server, isStarved: { queue.isEmpty }, behind: watchesLag ? lag : nil)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask(executorPreference: thread) {
                 await withTaskCancellationHandler {
@@ -103,9 +120,8 @@ struct Streaming {
                     interrupt.fire()
                 }
             }
-            group.addTask { await monitor.run() }
             defer { group.cancelAll() }
-            try await consume(queue, &pipeline, binary, lag)
+            try await consume(queue, &pipeline, binary)
         }
     }
 
@@ -124,7 +140,7 @@ struct Streaming {
     // MARK: The decoding task
 
     /// Decodes and emits until the queue ends.
-    private func consume(_ queue: ChunkQueue, _ pipeline: inout Pipeline, _ binary: Bool, _ lag: Flag? = nil) async throws {
+    private func consume(_ queue: ChunkQueue, _ pipeline: inout Pipeline, _ binary: Bool) async throws {
         while let chunk = try await nextChunk(queue, &pipeline) {
             pipeline.decoder.now = WallClock.nanoseconds
             var offset = 0
@@ -144,7 +160,7 @@ struct Streaming {
                     "The publication changed while transaction \(xid) was half emitted: it is emitted again from its start, so its first changes come twice")
             }
             try await pipeline.idle()
-            if let lag, lag.isSet { throw Turn.behind }
+            if pipeline.progress.isBehind { throw Turn.behind }
         }
     }
 
@@ -182,8 +198,9 @@ private struct Pipeline {
     var decoder: StreamDecoder
     let output: any SourceOutput
     let tracker: FlushTracker
+    let progress: StreamProgress
     let server: String
-    var metrics: StreamingMetrics
+    let metrics: StreamingMetrics
     var heartbeat: Heartbeat
     let idleInterval: Duration
     let log: Logger
@@ -191,12 +208,13 @@ private struct Pipeline {
     private var lastMove = ContinuousClock.now
 
     init(
-        decoder: StreamDecoder, output: any SourceOutput, tracker: FlushTracker, server: String, metrics: StreamingMetrics, heartbeat: Heartbeat,
-        idleInterval: Duration, log: Logger
+        decoder: StreamDecoder, output: any SourceOutput, tracker: FlushTracker, progress: StreamProgress, server: String, metrics: StreamingMetrics,
+        heartbeat: Heartbeat, idleInterval: Duration, log: Logger
     ) {
         self.decoder = decoder
         self.output = output
         self.tracker = tracker
+        self.progress = progress
         self.server = server
         self.metrics = metrics
         self.heartbeat = heartbeat
@@ -210,7 +228,7 @@ private struct Pipeline {
     mutating func emit() async throws {
         let frame = decoder.takeFrame()
         try await emit(frame.batches, frame.position)
-        metrics.report(decoder)
+        report()
         // Invariant 6: what became null is counted (NumberOfErroneousEvents) and said once a table.
         for table in decoder.takeFailedTables() {
             log.warn("Table \(table): values that cannot be represented became null, as event.converting.failure.handling.mode=warn says")
@@ -221,6 +239,16 @@ private struct Pipeline {
         lastFrame = try await output.emit(batches, at: position.sourcePosition(server: server))
         tracker.note(frame: lastFrame, completes: position.committed)
         lastMove = .now
+    }
+
+    private func report() {
+        let delay = decoder.lastCommitMicros.map { Double(max(0, WallClock.nanoseconds / 1000 - $0)) / 1000 }
+        metrics.report(decoder.counts, delay: delay)
+        progress.update { state in
+            state.commitMicros = decoder.lastCommitMicros
+            state.lastEvent = .now
+            if let delay { state.delays.record(delay) }
+        }
     }
 
     /// What time demands between transactions: heartbeats, and acknowledging WAL that held nothing for us, so that it never piles up. The position
@@ -235,5 +263,6 @@ private struct Pipeline {
             decoder.advance(to: decoder.keepaliveLSN)
             try await emit([], decoder.position)
         }
+        if decoder.isAtRest, isDurable { progress.update { $0.restLSN = max(decoder.position.committed, decoder.keepaliveLSN) } }
     }
 }

@@ -8,14 +8,17 @@ struct StreamingMetrics {
     init(_ context: TaskContext, server: String) {
         sink = context.metrics
         labels = ["context": "streaming", "name": server, "plugin": "postgres"]
-        set("Connected", 1)
-        set("MilliSecondsBehindSource", -1)
     }
 
-    private func set(_ attribute: String, _ value: Double) { sink.set("debezium_metrics_\(attribute)", labels, value) }
+    func set(_ attribute: String, _ value: Double) { sink.set("debezium_metrics_\(attribute)", labels, value) }
 
-    func report(_ decoder: StreamDecoder) {
-        let counts = decoder.counts
+    func connected(_ isConnected: Bool) {
+        set("Connected", isConnected ? 1 : 0)
+        if isConnected { set("MilliSecondsBehindSource", -1) }
+    }
+
+    /// - Parameter delay: milliseconds between the commit of what was emitted last and now; nil: nothing was.
+    func report(_ counts: StreamDecoder.Counts, delay: Double?) {
         set("TotalNumberOfEventsSeen", Double(counts.events + counts.filtered))
         set("TotalNumberOfCreateEventsSeen", Double(counts.creates))
         set("TotalNumberOfUpdateEventsSeen", Double(counts.updates))
@@ -23,50 +26,26 @@ struct StreamingMetrics {
         set("NumberOfEventsFiltered", Double(counts.filtered))
         set("NumberOfErroneousEvents", Double(counts.erroneous))
         set("NumberOfCommittedTransactions", Double(counts.transactions))
-        guard let committed = decoder.lastCommitMicros else { return }
-        set("MilliSecondsBehindSource", Double(max(0, WallClock.nanoseconds / 1000 - committed)) / 1000)
+        if let delay { set("MilliSecondsBehindSource", delay) }
     }
-}
 
-/// Watches the slot from outside: how much WAL it keeps.
-struct SlotMonitor {
-    let parameters: ConnectionParameters
-    let slot: Slot
-    let context: TaskContext
-    let server: String
-    /// Whether the decoding task waits for the walsender.
-    let isStarved: @Sendable () -> Bool
-    /// Set when the walsender falls behind what is written, twice in a row.
-    let behind: Flag?
-
-    private static let interval = Duration.seconds(10)
-    private static let muchLag: Int64 = 256 << 20
-
-    /// Until cancelled. A server that is away is the reader's business.
-    func run() async {
-        var connection: Connection?
-        var warned = false, lags = 0
-        while !Task.isCancelled {
-            do {
-                if connection == nil { connection = try await Connection.open(parameters) }
-                if let connection, let state = try await slot.state(connection) {
-                    let labels = ["name": server, "slot": slot.name]
-                    context.metrics.set("sluice_postgres_slot_retained_bytes", labels, Double(state.retainedBytes ?? 0))
-                    context.metrics.set("sluice_postgres_slot_confirmed_flush_lsn", labels, Double(state.confirmedFlushLSN ?? 0))
-                    context.metrics.set("sluice_postgres_slot_lag_bytes", labels, Double(state.lagBytes ?? 0))
-                    lags = (state.lagBytes ?? 0) > Self.muchLag && isStarved() ? lags + 1 : 0
-                    if lags == 2 { behind?.set() }
-                    if state.walStatus == "unreserved", !warned {
-                        warned = true
-                        context.log.warn(
-                            "Slot \(slot.name) is about to lose WAL it needs: it keeps \(state.retainedBytes ?? 0) bytes. Raise max_slot_wal_keep_size or look why the log takes no records"
-                        )
-                    }
-                }
-            } catch {
-                connection = nil
-            }
-            try? await Task.sleep(for: Self.interval)
+    /// What is worth telling without an event, too.
+    func report(_ progress: StreamProgress.State) {
+        if let queue = progress.queue {
+            let used = Double(queue.byteCount), capacity = Double(queue.capacity)
+            set("CurrentQueueSizeInBytes", used)
+            set("MaxQueueSizeInBytes", capacity)
+            // Debezium counts events; the queue here is bounded in bytes.
+            set("QueueTotalCapacity", capacity)
+            set("QueueRemainingCapacity", max(0, capacity - used))
         }
+        set("MilliSecondsSinceLastEvent", progress.lastEvent.map { $0.duration(to: .now) / .milliseconds(1) } ?? -1)
+        guard let delays = progress.delays.summary else { return }
+        set("MilliSecondsBehindSourceMinValue", delays.minimum)
+        set("MilliSecondsBehindSourceMaxValue", delays.maximum)
+        set("MilliSecondsBehindSourceAverageValue", delays.average)
+        set("MilliSecondsBehindSourceP50", delays.p50)
+        set("MilliSecondsBehindSourceP95", delays.p95)
+        set("MilliSecondsBehindSourceP99", delays.p99)
     }
 }
