@@ -89,7 +89,7 @@ struct RunCommand {
         log.info("Kafka Connect stopped")
     }
 
-    private func shutDown(_ herder: StandaloneHerder, _ rest: RestServer, _ serving: Task<Void, Never>, _ log: EmbeddedLog) async {
+    private func shutDown(_ herder: any WorkerHerder, _ rest: RestServer, _ serving: Task<Void, Never>, _ log: EmbeddedLog) async {
         rest.stop()
         await herder.shutDown()
         await serving.value
@@ -100,7 +100,7 @@ struct RunCommand {
         let signal: Int32
     }
 
-    private func restOptions(_ herder: StandaloneHerder) -> RestOptions {
+    private func restOptions(_ herder: any WorkerHerder) -> RestOptions {
         var options = RestOptions()
         if !config.listen.host.isEmpty { options.host = config.listen.host }
         options.port = config.listen.port
@@ -123,12 +123,12 @@ struct RunCommand {
 
 /// What happens now and then: rates are sampled, progress is said, old records go.
 private struct Housekeeping {
-    let herder: StandaloneHerder
+    let herder: any WorkerHerder
     let log: EmbeddedLog
     let config: WorkerConfig
     private let progress = Logger("sluice.progress")
 
-    init(herder: StandaloneHerder, log: EmbeddedLog, config: WorkerConfig) {
+    init(herder: any WorkerHerder, log: EmbeddedLog, config: WorkerConfig) {
         self.herder = herder
         self.log = log
         self.config = config
@@ -139,11 +139,11 @@ private struct Housekeeping {
             time: config.settings.retention, bytes: config.settings.retentionBytes < 0 ? nil : config.settings.retentionBytes)
         var rounds = 0
         while true {
-            herder.sampleRates()
+            herder.metrics.sampleRates()
             try await Task.sleep(for: .seconds(5))
             rounds += 1
             // Soon after the start, so that a person sees that it flows; then once a minute.
-            if rounds == 2 || rounds % 12 == 0 { for line in herder.progressLines() { progress.info(line) } }
+            if rounds == 2 || rounds % 12 == 0 { for line in herder.metrics.progressLines() { progress.info(line) } }
             guard rounds % 12 == 0 else { continue }
             do {
                 try await log.retain(policy, consumedBy: try await herder.subscriptions())

@@ -58,7 +58,7 @@ import Testing
             for number in values {
                 for offset in values {
                     let position = SourcePosition(partition: ["kafka_topic": topic, "kafka_partition": number], offset: ["kafka_offset": offset])
-                    do { _ = try StandaloneHerder.sinkOffsets([position]) } catch { #expect((error as? HerderError)?.status == 400) }
+                    do { _ = try ConnectorOffsets.sinkOffsets([position]) } catch { #expect((error as? HerderError)?.status == 400) }
                 }
             }
         }

@@ -164,7 +164,7 @@ final class ModelHerder: Herder {
     }
     func alterOffsets(_ name: String, _ positions: [SourcePosition]) async throws -> String {
         try stopped(name) { model in
-            if model.type == .sink { _ = try StandaloneHerder.sinkOffsets(positions) }
+            if model.type == .sink { _ = try ConnectorOffsets.sinkOffsets(positions) }
             for position in positions {
                 model.offsets.removeAll { $0.partition == position.partition }
                 if !position.offset.entries.isEmpty { model.offsets.append(position) }

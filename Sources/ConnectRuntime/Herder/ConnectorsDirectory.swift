@@ -19,7 +19,7 @@ package actor ConnectorsDirectory {
     }
 
     private let path: String
-    private let herder: StandaloneHerder
+    private let herder: any WorkerHerder
     private let log = Logger("sluice.connectors")
     private var seen: [String: Fingerprint] = [:]
     /// The last that was acted on.
@@ -28,7 +28,7 @@ package actor ConnectorsDirectory {
     private var names: [String: String] = [:]
     private var isMissing = false
 
-    package init(path: String, herder: StandaloneHerder) {
+    package init(path: String, herder: any WorkerHerder) {
         self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         self.herder = herder
     }
@@ -79,8 +79,7 @@ package actor ConnectorsDirectory {
             }
             names[file] = parsed.name
             do {
-                let (created, _) = try await herder.put(
-                    parsed.name, parsed.config, file: file, initialState: parsed.initialState, reachingOut: false)
+                let (created, _) = try await herder.put(parsed.name, parsed.config, file: file, initialState: parsed.initialState)
                 log.info("\(file): connector \(parsed.name) \(created ? "created" : "configured")")
             } catch let error as HerderError {
                 await explain(parsed, error)
@@ -93,7 +92,7 @@ package actor ConnectorsDirectory {
     /// One line for every finding, with the place of its key.
     private func explain(_ file: ConnectorFile, _ error: HerderError) async {
         let config = file.config.filter { $0.key != "name" } + [ConfigEntry("name", file.name)]
-        let findings = ((try? await herder.validated(config, plugin: nil, reachingOut: false))?.entries ?? []).flatMap { entry in
+        let findings = ((try? await herder.findings(config))?.entries ?? []).flatMap { entry in
             entry.errors.map { "\(file.place(of: entry.name)): \(entry.name): \($0)" }
         }
         for finding in findings.isEmpty ? ["\(file.path): \(error.message)"] : findings { log.error("\(finding); what was configured before stays") }
@@ -126,12 +125,5 @@ package actor ConnectorsDirectory {
                 inode: UInt(status.st_ino), size: Int(status.st_size), seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
         }
         return out
-    }
-}
-
-extension StandaloneHerder {
-    /// Connectors that came from files, and which.
-    func connectorsOfFiles() -> [(name: String, file: String)] {
-        connectorsByName.values.compactMap { connector in connector.stored.file.map { (connector.name, $0) } }
     }
 }

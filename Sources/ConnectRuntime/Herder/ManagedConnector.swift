@@ -2,20 +2,13 @@ import ConnectAPI
 
 /// A connector as its herder holds it; only touched by the herder.
 final class ManagedConnector {
-    struct Running {
-        let worker: any TaskWorker
-        let handle: Task<Void, Never>
-        /// Tells a state reported by this run from one of an earlier run.
-        let run: Int
-    }
-
     let name: String
     var stored: StoredConnector
     var status = StoredStatus(.unassigned)
     var taskStatuses: [Int: StoredStatus] = [:]
     /// As `/tasks` shows them: references unresolved.
     var taskConfigs: [[ConfigEntry]] = []
-    var running: [Int: Running] = [:]
+    var running: [Int: TaskRunner.Running] = [:]
     /// The plugin of its class; nil when the class is not known any more.
     var plugin: PluginRegistry.Plugin?
     var siblings: SinkSiblings?
@@ -28,15 +21,8 @@ final class ManagedConnector {
         self.plugin = plugin
     }
 
-    var type: ConnectorType {
-        switch plugin?.kind {
-        case .source: .source
-        case .sink: .sink
-        default: .unknown
-        }
-    }
-
-    var maxTasks: Int { max(1, stored.values["tasks.max"].flatMap { Int($0.trimmingSpaces()) } ?? 1) }
+    var type: ConnectorType { plugin?.connectorType ?? .unknown }
+    var instance: ConnectorInstance { ConnectorInstance(name: name, stored: stored, plugin: plugin) }
 }
 
 /// What is done to a connector, one after the other, in the order of the requests.

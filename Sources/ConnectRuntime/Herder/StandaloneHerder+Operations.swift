@@ -50,7 +50,7 @@ extension StandaloneHerder {
             }
         case .end(let destroying):
             await endTasks(connector)
-            if destroying { await destroy(connector) }
+            if destroying { await connector.instance.destroy(providers, scratchDirectory: services.scratchDirectory, report) }
         }
     }
 
@@ -76,50 +76,12 @@ extension StandaloneHerder {
     private func taskConfigurations(_ connector: ManagedConnector) async -> [[ConfigEntry]]? {
         startups.connectorAttempts += 1
         do {
-            guard let plugin = connector.plugin else {
-                // Its class was there when it was created; say what there is now.
-                _ = try validator.resolve(connectorClass: connector.stored.values["connector.class"] ?? "")
-                throw ConnectorError("connector.class", .stop, "The class of connector \(connector.name) is no connector")
-            }
-            let written = connector.stored.values, resolved = try providers.resolve(written)
-            let own: [[String: String]]
-            switch plugin.implementation {
-            case .source(let type):
-                // What the connector says of a task stands over its own configuration.
-                own = try await type.taskConfigurations(resolved, maxTasks: connector.maxTasks).map { resolved.merging($0) { $1 } }
-            case .sink(let type):
-                try type.checkConfiguration(resolved)
-                own = Array(repeating: resolved, count: connector.maxTasks)
-            case .transformation, .named: own = []
-            }
-            guard own.count <= connector.maxTasks else {
-                throw ConnectorError(
-                    "connector.too_many_tasks", .stop,
-                    "The connector \(connector.name) has generated \(own.count) tasks, which is greater than \(connector.maxTasks), the maximum number of tasks it is configured to create"
-                )
-            }
-            return own.map { shownConfig($0, of: connector, resolved: resolved, plugin) }
+            return try await connector.instance.taskConfigurations(providers, acceptance.validator)
         } catch {
             startups.connectorFailures += 1
             report.error("Connector \(connector.name) failed: \(Trace.message(of: error))")
             setState(StoredStatus(.failed, trace: Trace.text(error)), of: connector)
             return nil
-        }
-    }
-
-    /// A task's configuration with references as they were written, and in the order of the connector's.
-    private func shownConfig(
-        _ task: [String: String], of connector: ManagedConnector, resolved: [String: String], _ plugin: PluginRegistry.Plugin
-    ) -> [ConfigEntry] {
-        let written = connector.stored.values
-        var task = task
-        if task["task.class"] == nil { task["task.class"] = plugin.taskClass }
-        for key in ["topics", "topics.regex"] where task[key] == nil && plugin.kind == .sink { task[key] = resolved[key] }
-        let order = connector.stored.config.map(\.key).filter { task[$0] != nil }
-        let rest = task.keys.filter { written[$0] == nil }.sorted()
-        return (order + rest).map { key in
-            let value = task[key]!
-            return ConfigEntry(key, value == resolved[key] ? written[key] ?? value : value)
         }
     }
 
@@ -134,7 +96,7 @@ extension StandaloneHerder {
 
     private func forgetTasks(_ connector: ManagedConnector) {
         setTaskConfigs([], of: connector)
-        metrics.remove(connector: connector.name)
+        metrics.registry.remove(connector: connector.name)
     }
 
     /// Generates task configurations anew; tasks restart where these changed, or where asked for.
@@ -152,16 +114,6 @@ extension StandaloneHerder {
         }
     }
 
-    private func destroy(_ connector: ManagedConnector) async {
-        WorkerFile.removeTree("\(services.scratchDirectory)/\(connector.name.filePathComponent)")
-        guard case .source(let type)? = connector.plugin?.implementation else { return }
-        do {
-            try await type.destroy(try providers.resolve(connector.stored.values))
-        } catch {
-            report.warn("Connector \(connector.name) is deleted, but what it made outside could not be removed: \(Trace.message(of: error))")
-        }
-    }
-
     // MARK: Tasks
 
     private func startTask(_ connector: ManagedConnector, _ task: Int) {
@@ -172,27 +124,12 @@ extension StandaloneHerder {
         let paused = connector.stored.targetState == .paused
         setState(.init(paused ? .paused : .unassigned), of: connector, task: task)
         do {
-            let assignment = TaskAssignment(
-                connector: name, task: task, config: try providers.resolve(connector.stored.values),
-                taskConfig: try providers.resolve(Dictionary(connector.taskConfigs[task].map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })),
-                startsPaused: paused, metrics: TaskMetrics(metrics, connector: name, task: task),
-                onState: { [weak self] status in await self?.taskReached(status, name, task, run) },
-                onTopic: { [store, services, report] topic in
-                    guard services.worker.settings.topicTracking else { return }
-                    do {
-                        try await store.addTopic(topic, connector: name)
-                    } catch {
-                        report.warn("Could not remember that \(name) uses topic \(topic): \(Trace.message(of: error))")
-                    }
-                })
-            let worker: any TaskWorker
-            switch plugin.implementation {
-            case .source(let type): worker = SourceWorker(type, assignment, services)
-            case .sink(let type): worker = SinkWorker(type, assignment, services, siblings: connector.siblings!)
-            case .transformation, .named: return
-            }
-            metrics.register(worker.counters, connector: name, task: task, isSink: plugin.kind == .sink)
-            connector.running[task] = .init(worker: worker, handle: Task { await worker.run() }, run: run)
+            let order = TaskRunner.Order(
+                connector: name, task: task, plugin: plugin, config: connector.stored.values, taskConfig: connector.taskConfigs[task],
+                startsPaused: paused, siblings: connector.siblings!, run: run)
+            connector.running[task] = try runner.start(
+                order, onState: { [weak self] status in await self?.taskReached(status, name, task, run) },
+                onTopic: { [store] topic in try await store.addTopic(topic, connector: name) })
         } catch {
             taskReached(StoredStatus(.failed, trace: Trace.text(error)), name, task, run, starting: connector)
         }
@@ -213,40 +150,10 @@ extension StandaloneHerder {
         for task in tasks { startTask(connector, task) }
     }
 
-    /// Ends tasks within the graceful timeout, all together; those that do not end are fenced and left (Invariant 7).
     private func endTasks(_ connector: ManagedConnector, only tasks: [Int]? = nil) async {
         let ending = connector.running.filter { tasks?.contains($0.key) ?? true }
-        guard !ending.isEmpty else { return }
-        for running in ending.values { running.worker.requestStop() }
-        let timeout = Duration.milliseconds(services.worker.settings.gracefulTimeout)
-        if await Self.ended(ending.values.map(\.handle), within: timeout) == false {
-            for running in ending.values {
-                running.worker.fence()
-                running.handle.cancel()
-            }
-            if await Self.ended(ending.values.map(\.handle), within: .seconds(1)) == false {
-                report.error("Graceful stop of tasks of \(connector.name) failed; they are fenced: nothing of them reaches the log any more")
-            }
-        }
+        await runner.end(ending.values, of: connector.name)
         for task in ending.keys { connector.running[task] = nil }
-    }
-
-    private static func ended(_ handles: [Task<Void, Never>], within timeout: Duration) async -> Bool {
-        let (answers, continuation) = AsyncStream<Bool>.makeStream()
-        let waiting = Task {
-            for handle in handles { await handle.value }
-            continuation.yield(true)
-        }
-        let alarm = Task {
-            try? await Task.sleep(for: timeout)
-            continuation.yield(false)
-        }
-        defer {
-            alarm.cancel()
-            waiting.cancel()
-        }
-        for await answer in answers { return answer }
-        return false
     }
 
     // MARK: States
@@ -259,24 +166,5 @@ extension StandaloneHerder {
     func setState(_ status: StoredStatus, of connector: ManagedConnector, task: Int) {
         connector.taskStatuses[task] = status
         if connectorsByName[connector.name] === connector { persist(status, connector.name, task: task) }
-    }
-}
-
-extension SourceConnector {
-    fileprivate static func taskConfigurations(_ values: [String: String], maxTasks: Int) async throws -> [[String: String]] {
-        try await Self(Configuration(values)).taskConfigurations(maxTasks: maxTasks)
-    }
-    fileprivate static func destroy(_ values: [String: String]) async throws { try await Self(Configuration(values)).destroy() }
-}
-
-extension SinkConnector {
-    fileprivate static func checkConfiguration(_ values: [String: String]) throws { _ = try Self(Configuration(values)) }
-}
-
-extension PluginRegistry.Plugin {
-    /// The class name of its tasks, as Kafka Connect's and Debezium's connectors name theirs.
-    fileprivate var taskClass: String {
-        for suffix in ["SourceConnector", "SinkConnector"] where className.hasSuffix(suffix) { return className.dropLast(9) + "Task" }
-        return className + "Task"
     }
 }

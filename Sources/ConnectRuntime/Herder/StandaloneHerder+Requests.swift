@@ -3,7 +3,7 @@ import ConnectAPI
 /// Requests that change something, with Kafka Connect's codes and texts.
 extension StandaloneHerder {
     package func create(_ name: String, _ config: [ConfigEntry], initialState: TargetState) async throws -> ConnectorView {
-        let config = try await accepted(name, config, reachingOut: true)
+        let config = try await acceptance.accepted(name, config, reachingOut: true)
         guard connectorsByName[name] == nil else { throw HerderError(409, "Connector \(name) already exists") }
         return try await add(name, StoredConnector(config: config, targetState: initialState))
     }
@@ -12,11 +12,16 @@ extension StandaloneHerder {
         try await put(name, config, file: nil, initialState: .started, reachingOut: true)
     }
 
-    /// `file`: where the configuration comes from, when a file of `connectors.d` says it.
-    package func put(_ name: String, _ config: [ConfigEntry], file: String?, initialState: TargetState, reachingOut: Bool) async throws -> (
+    package func put(_ name: String, _ config: [ConfigEntry], file: String, initialState: TargetState) async throws -> (
         created: Bool, ConnectorView
     ) {
-        let config = try await accepted(name, config, reachingOut: reachingOut)
+        try await put(name, config, file: .some(file), initialState: initialState, reachingOut: false)
+    }
+
+    private func put(_ name: String, _ config: [ConfigEntry], file: String?, initialState: TargetState, reachingOut: Bool) async throws -> (
+        created: Bool, ConnectorView
+    ) {
+        let config = try await acceptance.accepted(name, config, reachingOut: reachingOut)
         guard let connector = connectorsByName[name] else {
             return (true, try await add(name, StoredConnector(config: config, targetState: initialState, file: file)))
         }
@@ -25,17 +30,7 @@ extension StandaloneHerder {
     }
 
     package func patch(_ name: String, _ changes: [(key: String, value: String?)]) async throws -> ConnectorView {
-        var config = try existing(name).stored.config
-        for (key, value) in changes {
-            let i = config.firstIndex { $0.key == key }
-            switch (i, value) {
-            case (let i?, let value?): config[i] = ConfigEntry(key, value)
-            case (let i?, nil): config.remove(at: i)
-            case (nil, let value?): config.append(ConfigEntry(key, value))
-            case (nil, nil): break
-            }
-        }
-        config = try await accepted(name, config, reachingOut: true)
+        let config = try await acceptance.accepted(name, try existing(name).stored.config.patched(changes), reachingOut: true)
         let connector = try existing(name)
         try await replace(connector, config, file: connector.stored.file)
         return view(of: connector)
@@ -47,7 +42,7 @@ extension StandaloneHerder {
         // Gone for every request from here on; a new connector of the name waits for the end of this one.
         guard connectorsByName[name] === connector else { return }
         connectorsByName[name] = nil
-        metrics.remove(connector: name)
+        metrics.registry.remove(connector: name)
         await enqueue(.end(destroying: true), connector).value
         report.info("Connector \(name) was deleted")
     }
@@ -94,25 +89,6 @@ extension StandaloneHerder {
     }
 
     // MARK: Parts of requests
-
-    /// The configuration to store, with the name in it; throws what is wrong with it.
-    private func accepted(_ name: String, _ config: [ConfigEntry], reachingOut: Bool) async throws -> [ConfigEntry] {
-        var config = config
-        if let given = config.first(where: { $0.key == "name" })?.value {
-            guard given == name else {
-                throw HerderError(400, "Connector name configuration (\(given)) doesn't match connector name in the URL (\(name))")
-            }
-        } else {
-            config.append(ConfigEntry("name", name))
-        }
-        for dangling in providers.unresolved(Dictionary(config.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })) {
-            report.warn("Connector \(name): \(dangling.key): \(dangling.message)")
-        }
-        let infos = try await validated(config, plugin: nil, reachingOut: reachingOut)
-        if let message = infos.badRequestMessage { throw HerderError(400, message) }
-        for notice in infos.notices { report.warn("Connector \(name): \(notice.key): \(notice.message)") }
-        return config
-    }
 
     private func add(_ name: String, _ stored: StoredConnector) async throws -> ConnectorView {
         let connector = ManagedConnector(name, stored, plugin(of: stored.values))

@@ -10,16 +10,16 @@ import Synchronization
 /// A request is answered once its effect is stored, as by a distributed worker; the connector follows. What a request changed is seen by the
 /// next one at once, since answers come from memory and the store is written first. When the process starts, every connector is brought to
 /// its target state (Invariant 9).
-package actor StandaloneHerder: Herder {
+package actor StandaloneHerder: WorkerHerder {
     package nonisolated let plugins: PluginRegistry
     package nonisolated let log: any Log
-    package nonisolated let metrics: MetricsRegistry
+    package nonisolated let metrics: WorkerMetrics
     nonisolated let store: any ConnectorStore
     nonisolated let services: TaskServices
     nonisolated let providers: ConfigProviders
-    nonisolated let validator: ConfigValidator
+    nonisolated let acceptance: ConnectorAcceptance
+    nonisolated let runner: TaskRunner
     nonisolated let report = Logger("sluice.herder")
-    nonisolated let rates = TaskRates()
     private nonisolated let worker: Mutex<WorkerInfo>
 
     var connectorsByName: [String: ManagedConnector] = [:]
@@ -29,11 +29,7 @@ package actor StandaloneHerder: Herder {
     private var ready = false
     var shuttingDown = false
     var nextRun = 0
-    var startups = StartupCounts()
-
-    package struct StartupCounts: Sendable {
-        package var connectorAttempts: Int64 = 0, connectorFailures: Int64 = 0, taskAttempts: Int64 = 0, taskFailures: Int64 = 0
-    }
+    var startups = WorkerMetrics.StartupCounts()
 
     package init(
         plugins: PluginRegistry, services: TaskServices, store: any ConnectorStore, metrics: MetricsRegistry, info: WorkerInfo
@@ -41,10 +37,12 @@ package actor StandaloneHerder: Herder {
         self.plugins = plugins
         self.services = services
         self.store = store
-        self.metrics = metrics
+        self.metrics = WorkerMetrics(metrics, services)
         log = services.log
         providers = try ConfigProviders(services.worker.values)
-        validator = ConfigValidator(plugins: plugins, workerValues: services.worker.values)
+        acceptance = ConnectorAcceptance(
+            validator: ConfigValidator(plugins: plugins, workerValues: services.worker.values), providers: providers, log: report)
+        runner = TaskRunner(services: services, providers: providers, metrics: metrics, log: report)
         worker = Mutex(info)
     }
 
@@ -52,7 +50,6 @@ package actor StandaloneHerder: Herder {
 
     package nonisolated func workerInfo() -> WorkerInfo { worker.withLock { $0 } }
 
-    /// Once the listener has its port.
     package nonisolated func advertise(_ workerID: String) {
         worker.withLock { $0 = WorkerInfo(version: $0.version, commit: $0.commit, clusterID: $0.clusterID, workerID: workerID) }
     }
@@ -80,9 +77,7 @@ package actor StandaloneHerder: Herder {
         await storeTail?.value
     }
 
-    func plugin(of values: [String: String]) -> PluginRegistry.Plugin? {
-        values["connector.class"].flatMap { try? validator.resolve(connectorClass: $0.trimmingSpaces()) }
-    }
+    func plugin(of values: [String: String]) -> PluginRegistry.Plugin? { acceptance.plugin(of: values) }
 
     // MARK: Answers
 
@@ -125,6 +120,13 @@ package actor StandaloneHerder: Herder {
         try existing(name).taskConfigs.enumerated().map { TaskView(task: $0, config: $1) }
     }
 
+    package func metricsText() -> String {
+        let connectors = connectorsByName.values.sorted { $0.name < $1.name }.map {
+            WorkerMetrics.ConnectorFigures($0.name, $0.stored, $0.plugin, $0.status.state, $0.taskStatuses.mapValues(\.state))
+        }
+        return metrics.text(connectors, startups, nil)
+    }
+
     package func topics(_ name: String) async throws -> [String] {
         guard services.worker.settings.topicTracking else { throw HerderError(403, "Topic tracking is disabled.") }
         return try await store.topics(of: name)
@@ -136,7 +138,10 @@ package actor StandaloneHerder: Herder {
         try await store.resetTopics(of: name)
     }
 
-    /// The topics each sink's group reads, whether it runs or not: what retention must wait for.
+    package func connectorsOfFiles() -> [(name: String, file: String)] {
+        connectorsByName.values.compactMap { connector in connector.stored.file.map { (connector.name, $0) } }
+    }
+
     package func subscriptions() async throws -> [String: Set<String>] {
         let topics = try await log.topics().keys
         var out: [String: Set<String>] = [:]
@@ -150,21 +155,11 @@ package actor StandaloneHerder: Herder {
     // MARK: Validation
 
     package func validate(_ config: [ConfigEntry], plugin: String?) async throws -> ConfigInfos {
-        try await validated(config, plugin: plugin, reachingOut: true)
+        try await acceptance.validated(config, plugin: plugin, reachingOut: true)
     }
 
-    /// Checks with references resolved, and answers with them as they were written (Invariant 10).
-    nonisolated func validated(_ config: [ConfigEntry], plugin: String?, reachingOut: Bool) async throws -> ConfigInfos {
-        let resolved: [ConfigEntry]
-        do {
-            let values = try providers.resolve(Dictionary(config.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }))
-            resolved = config.map { ConfigEntry($0.key, values[$0.key] ?? $0.value) }
-        } catch let error as ConnectorError {
-            throw HerderError(500, Trace.message(of: error))
-        }
-        let infos = try await reachingOut ? validator.validateReaching(resolved, plugin: plugin) : validator.validate(resolved, plugin: plugin)
-        let written = zip(config, resolved).filter { $0.0.value != $0.1.value }.map { (key: $0.0.key, written: $0.0.value, resolved: $0.1.value) }
-        return written.isEmpty ? infos : infos.hiding(written)
+    package func findings(_ config: [ConfigEntry]) async throws -> ConfigInfos {
+        try await acceptance.validated(config, plugin: nil, reachingOut: false)
     }
 
     // MARK: What is stored
@@ -183,21 +178,5 @@ package actor StandaloneHerder: Herder {
                 report.warn("Could not store a status: \(Trace.message(of: error))")
             }
         }
-    }
-}
-
-extension ConfigInfos {
-    /// The same answer with resolved texts taken back to how they were written.
-    fileprivate func hiding(_ references: [(key: String, written: String, resolved: String)]) -> ConfigInfos {
-        func hidden(_ text: String) -> String {
-            references.reduce(text) { $1.resolved.isEmpty ? $0 : $0.replacing($1.resolved, with: $1.written) }
-        }
-        let entries = entries.map { entry in
-            Entry(
-                definition: entry.definition, name: entry.name,
-                value: references.first { $0.key == entry.name && entry.value == $0.resolved }?.written ?? entry.value,
-                errors: entry.errors.map(hidden), recommended: entry.recommended, visible: entry.visible)
-        }
-        return ConfigInfos(name: name, groups: groups, entries: entries, notices: notices)
     }
 }

@@ -1,14 +1,14 @@
 import ConnectAPI
 
 /// What flows, in a line a connector: rows a second, rows in all, lag.
-extension StandaloneHerder {
+extension WorkerMetrics {
     /// Samples the rates; call it every few seconds.
-    package nonisolated func sampleRates() { rates.sample(metrics.tasks) }
+    package func sampleRates() { rates.sample(registry.tasks) }
 
     /// `banking-lake: 1,234 rows/s, 56,789 rows, 12 behind (0.4 s)`, for connectors with running tasks.
-    package nonisolated func progressLines() -> [String] {
+    package func progressLines() -> [String] {
         var order: [String] = [], byConnector: [String: (rate: Double, rows: Int64, lag: Int64, milliseconds: Int64, isSink: Bool)] = [:]
-        for (key, entry) in metrics.tasks {
+        for (key, entry) in registry.tasks {
             let values = entry.counters.snapshot
             var sum = byConnector[key.connector] ?? (0, 0, 0, 0, entry.isSink)
             if byConnector[key.connector] == nil { order.append(key.connector) }

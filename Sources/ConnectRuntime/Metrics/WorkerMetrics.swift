@@ -1,35 +1,52 @@
 import ConnectAPI
 
-/// The text of `GET /metrics`: Kafka Connect's figures under the names Strimzi's dashboards use, connectors' own, and the worker's.
-extension StandaloneHerder {
-    /// A connector's part of the figures, taken in one look.
-    private struct ConnectorFigures: Sendable {
+/// The figures of a worker: the text of `GET /metrics` (Kafka Connect's under the names Strimzi's dashboards use, connectors' own, the
+/// worker's) and the lines of its progress.
+package struct WorkerMetrics: Sendable {
+    let registry: MetricsRegistry
+    let sourceBudget: ByteBudget
+    let rates = TaskRates()
+
+    init(_ registry: MetricsRegistry, _ services: TaskServices) {
+        self.registry = registry
+        sourceBudget = services.sourceBudget
+    }
+
+    /// A connector's part of the figures.
+    struct ConnectorFigures: Sendable {
         let name: String
         let type: ConnectorType
         let className: String
         let version: String
         let state: StoredStatus.State
         let tasks: [Int: StoredStatus.State]
-    }
 
-    private func figures() -> [ConnectorFigures] {
-        connectorsByName.values.sorted { $0.name < $1.name }.map {
-            ConnectorFigures(
-                name: $0.name, type: $0.type, className: $0.plugin?.className ?? $0.stored.values["connector.class"] ?? "",
-                version: $0.plugin?.version ?? "undefined", state: $0.status.state, tasks: $0.taskStatuses.mapValues(\.state))
+        init(_ name: String, _ stored: StoredConnector, _ plugin: PluginRegistry.Plugin?, _ state: StoredStatus.State, _ tasks: [Int: StoredStatus.State]) {
+            self.name = name
+            type = plugin?.connectorType ?? .unknown
+            className = plugin?.className ?? stored.values["connector.class"] ?? ""
+            version = plugin?.version ?? "undefined"
+            self.state = state
+            self.tasks = tasks
         }
     }
 
-    package nonisolated func metricsText() async -> String {
-        let connectors = await figures(), startups = await startups, tasks = metrics.tasks
+    /// How starts went.
+    package struct StartupCounts: Sendable {
+        package var connectorAttempts: Int64 = 0, connectorFailures: Int64 = 0, taskAttempts: Int64 = 0, taskFailures: Int64 = 0
+    }
+
+    /// `connectors`: those this worker runs or runs tasks of.
+    func text(_ connectors: [ConnectorFigures], _ startups: StartupCounts, _ group: GroupFigures?) -> String {
         var out = PrometheusText()
         Self.writeConnectors(connectors, startups, &out)
-        Self.writeTasks(tasks, rates, &out)
-        for (name, series) in metrics.reported {
+        (group ?? .alone).write(connectors: connectors.count, tasks: connectors.reduce(0) { $0 + $1.tasks.count }, &out)
+        Self.writeTasks(registry.tasks, rates, &out)
+        for (name, series) in registry.reported {
             for (labels, value) in series { out.add(name, labels.map { ($0.name, $0.value) }, value) }
         }
-        out.add("sluice_source_buffer_bytes", Double(services.sourceBudget.used), help: "Bytes of records on their way into the log")
-        out.add("sluice_source_buffer_limit_bytes", Double(services.sourceBudget.capacity), help: "Bytes that may be on their way into the log")
+        out.add("sluice_source_buffer_bytes", Double(sourceBudget.used), help: "Bytes of records on their way into the log")
+        out.add("sluice_source_buffer_limit_bytes", Double(sourceBudget.capacity), help: "Bytes that may be on their way into the log")
         out.add("process_resident_memory_bytes", Double(ProcessFigures.residentBytes), help: "Resident memory of the worker")
         return out.text
     }
@@ -76,9 +93,6 @@ extension StandaloneHerder {
                 out.add("kafka_connect_worker_connector_\(state)_task_count", [("connector", c.name)], Double(count), help: "Tasks of the connector by state")
             }
         }
-        out.add("kafka_connect_worker_rebalance_rebalancing", 0, help: "Always 0: a worker with the embedded log never rebalances")
-        out.add("kafka_connect_coordinator_assigned_connectors", Double(connectors.count), help: "Connectors of this worker")
-        out.add("kafka_connect_coordinator_assigned_tasks", Double(connectors.reduce(0) { $0 + $1.tasks.count }), help: "Tasks of this worker")
     }
 
     private static func writeTasks(
