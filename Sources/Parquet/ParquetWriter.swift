@@ -27,7 +27,8 @@ package final class ParquetWriter {
     /// Of the open row group, before encoding.
     private var groupBytes = 0
     private var finished = Array("PAR1".utf8)
-    private var drainedBytes = 0
+    /// Bytes given out so far.
+    package private(set) var drainedBytes = 0
     private var isEnded = false
 
     /// Rows are shredded in pieces of this many, so that the working memory stays in the processor's cache.
@@ -126,6 +127,9 @@ package final class ParquetWriter {
 
     /// The file's size so far, drained bytes included and the open row group estimated, for `file.max.bytes`.
     package var encodedBytes: Int { chunks.reduce(drainedBytes + finished.count) { $0 + $1.encodedBytes } }
+
+    /// Bytes that `drain` would give now.
+    package var drainableBytes: Int { finished.count }
 
     /// Ends the row group now, so that its bytes can be drained. Where it is called shows in the file.
     package func endRowGroup() throws(ConnectorError) {

@@ -60,6 +60,12 @@ final class MemoryStore: ObjectStore {
         state.withLock { $0.objects[key].map { ObjectInfo(size: Int64($0.body.count), metadata: $0.metadata) } }
     }
 
+    func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]? {
+        state.withLock { state in
+            state.objects[key].map { Array($0.body[min(Int(range.lowerBound), $0.body.count)..<min(Int(range.upperBound), $0.body.count)]) }
+        }
+    }
+
     func list(_ prefix: String, limit: Int) async throws -> [String] {
         state.withLock { Array($0.objects.keys.filter { $0.hasPrefix(prefix) }.sorted().prefix(limit)) }
     }
@@ -139,6 +145,7 @@ final class FaultyStore: ObjectStore {
     }
     func abort(_ upload: Upload) async { if (try? fate()) != nil { await base.abort(upload) } }
     func head(_ key: String) async throws -> ObjectInfo? { try await pass { try await base.head(key) } }
+    func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]? { try await pass { try await base.read(key, range) } }
     func list(_ prefix: String, limit: Int) async throws -> [String] { try await pass { try await base.list(prefix, limit: limit) } }
     func delete(_ key: String) async throws { try await pass { try await base.delete(key) } }
 }

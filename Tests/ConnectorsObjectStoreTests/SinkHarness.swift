@@ -26,6 +26,8 @@ struct SinkHarness {
     var clock = TestClock()
     var metrics = CountingMetrics()
     var memory = 64 << 20
+    /// Smaller than the configuration allows, so that small files are sent in parts.
+    var partSize: Int?
     var rejected = Mutex64()
 
     /// Offsets handed to the dead letter queue; nil tolerates none.
@@ -57,7 +59,8 @@ struct SinkHarness {
         ) { record in if !rejected.add(record.offset) { throw record.error } }
         return try S3SinkTask(
             try S3SinkConfiguration(settings), store: store, pool: BlockingPool(threads: 1),
-            metrics: SinkMetrics(metrics, connector: "lake", task: 0), context, clock: { [clock] in clock.now })
+            metrics: SinkMetrics(metrics, connector: "lake", task: 0), context, partSize: partSize,
+            clock: { [clock] in clock.now })
     }
 }
 

@@ -10,8 +10,14 @@ protocol FileEncoder {
     var bufferedBytes: Int { get }
     /// The file's size if it ended now, as well as it can be told.
     var encodedBytes: Int { get }
-    /// The bytes finished since the last call, when the format can be sent in pieces.
+    /// Bytes not drained yet if the file ended now, as well as it can be told.
+    var undrainedBytes: Int { get }
+    /// Bytes that `drain` would give.
+    var drainableBytes: Int { get }
+    /// The bytes finished since the last call: a file can be sent in pieces.
     mutating func drain() -> [UInt8]
+    /// Finishes the bytes of the rows taken so far, where that is possible before the file ends.
+    mutating func endRows() throws
     /// Ends the file and returns what was not drained.
     mutating func finish(_ facts: FileFacts, topic: String, partition: Int32) throws -> [UInt8]
 }
@@ -39,6 +45,9 @@ enum FileFormat: Sendable {
     }
 
     var contentType: String { "application/octet-stream" }
+
+    /// The end of the file itself says which records it holds.
+    var keepsFacts: Bool { if case .parquet = self { true } else { false } }
 
     /// Rows of different schemas may follow each other in a file.
     var mixesSchemas: Bool { if case .json(_, _, schemaless: true) = self { true } else { false } }
@@ -70,7 +79,10 @@ struct ParquetFile: FileEncoder {
 
     var bufferedBytes: Int { writer.bufferedBytes }
     var encodedBytes: Int { writer.encodedBytes }
+    var undrainedBytes: Int { writer.encodedBytes - writer.drainedBytes }
+    var drainableBytes: Int { writer.drainableBytes }
     mutating func drain() -> [UInt8] { writer.drain() }
+    mutating func endRows() throws { try writer.endRowGroup() }
 
     mutating func finish(_ facts: FileFacts, topic: String, partition: Int32) throws -> [UInt8] {
         writer.setMetadata("kafka-topic", topic)
@@ -103,8 +115,11 @@ struct JSONLinesFile: FileEncoder {
     }
 
     var bufferedBytes: Int { out.bufferedBytes }
-    var encodedBytes: Int { out.bufferedBytes }
+    var encodedBytes: Int { out.totalBytes }
+    var undrainedBytes: Int { out.drainableBytes }
+    var drainableBytes: Int { out.drainableBytes }
     mutating func drain() -> [UInt8] { out.drain() }
+    mutating func endRows() {}
     mutating func finish(_ facts: FileFacts, topic: String, partition: Int32) throws -> [UInt8] { out.finish() }
 }
 
@@ -135,7 +150,10 @@ struct ByteArrayFile: FileEncoder {
     }
 
     var bufferedBytes: Int { out.bufferedBytes }
-    var encodedBytes: Int { out.bufferedBytes }
+    var encodedBytes: Int { out.totalBytes }
+    var undrainedBytes: Int { out.drainableBytes }
+    var drainableBytes: Int { out.drainableBytes }
     mutating func drain() -> [UInt8] { out.drain() }
+    mutating func endRows() {}
     mutating func finish(_ facts: FileFacts, topic: String, partition: Int32) throws -> [UInt8] { out.finish() }
 }

@@ -8,12 +8,15 @@ struct GzipLevel: Sendable, Hashable {
 /// The bytes of a file that grows at its end, compressed on the way where asked for.
 struct FileBytes {
     private var bytes: [UInt8] = []
+    private var drainedBytes = 0
     private var gzip: GzipStream?
 
     init(_ level: GzipLevel?) { gzip = level.map { GzipStream($0) } }
 
     /// zlib holds about 256 KiB of its own.
-    var bufferedBytes: Int { bytes.count + (gzip == nil ? 0 : 262_144) }
+    var bufferedBytes: Int { bytes.capacity + (gzip == nil ? 0 : 262_144) }
+    var drainableBytes: Int { bytes.count }
+    var totalBytes: Int { drainedBytes + bytes.count }
 
     mutating func append(_ more: UnsafeRawBufferPointer) {
         if let gzip { gzip.compress(more, last: false, into: &bytes) } else { bytes.append(contentsOf: more) }
@@ -21,6 +24,7 @@ struct FileBytes {
 
     mutating func drain() -> [UInt8] {
         defer { bytes = [] }
+        drainedBytes += bytes.count
         return bytes
     }
 

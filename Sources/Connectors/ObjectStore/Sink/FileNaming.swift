@@ -27,6 +27,29 @@ struct FileNaming: Sendable {
         return ["\(prefix)\(topic)\(d)\(directory)\(d)\(topic)\(f)\(partition)\(f)\(padded(start))\(fileExtension)"]
     }
 
+    /// The objects a set of records may have.
+    enum Kind: String, Sendable { case value, keys, headers }
+
+    /// The extensions of files of keys and of headers, where they are written.
+    var keysExtension = ".avro"
+    var headersExtension = ".avro"
+
+    /// The object of another kind beside a file: `….keys.avro`.
+    func name(_ kind: Kind, beside file: String) -> String {
+        let stem = file.hasSuffix(fileExtension) ? String(file.dropLast(fileExtension.count)) : file
+        switch kind {
+        case .value: return file
+        case .keys: return "\(stem).keys\(keysExtension)"
+        case .headers: return "\(stem).headers\(headersExtension)"
+        }
+    }
+
+    /// The empty object whose metadata says what a large file holds (`FactsPlace`).
+    func factsName(_ partition: TopicPartition, start: Int64, id: UInt64) -> String {
+        let prefix = topicsDirectory.isEmpty ? "" : topicsDirectory + directoryDelimiter, d = directoryDelimiter
+        return "\(prefix)_sluice\(d)\(partition.topic)\(d)\(partition.partition)\(d)\(padded(start))-\(String(id, radix: 16))"
+    }
+
     /// What the names of a directory's files of one partition begin with; nil with a template.
     func prefix(topic: String, partition: Int32, directory: String) -> String? {
         guard template == nil else { return nil }

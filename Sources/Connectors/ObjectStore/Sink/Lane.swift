@@ -11,7 +11,9 @@ final class Lane {
     let identity: Identity
     var partitioner: Partitioner
     var rotation: PartitionRotation
-    var open: [Int32: OpenFile] = [:]
+    private(set) var open: [Int32: OpenFile] = [:]
+    /// Of all open files; kept up to date so that asking costs nothing however many there are.
+    private(set) var bufferedBytes = 0
     /// The last upload of a directory: the next one becomes visible after it.
     var uploads: [Int32: FileUpload] = [:]
     /// The offset up to which an earlier run stored a directory.
@@ -27,7 +29,20 @@ final class Lane {
     }
 
     func name(_ directory: Int32) -> String { partitioner.names[Int(directory)] }
-    var bufferedBytes: Int { open.values.reduce(0) { $0 + $1.bufferedBytes } }
+
+    /// Opens a file or puts back one that changed.
+    func keep(_ file: OpenFile, _ directory: Int32) {
+        let bytes = file.bufferedBytes
+        bufferedBytes += bytes - (sizes.updateValue(bytes, forKey: directory) ?? 0)
+        open[directory] = file
+    }
+
+    /// Takes a file out, to change or to end it. Changed, it is put back with `keep`: its buffers are not shared meanwhile.
+    func take(_ directory: Int32) -> OpenFile? {
+        bufferedBytes -= sizes.removeValue(forKey: directory) ?? 0
+        return open.removeValue(forKey: directory)
+    }
+    private var sizes: [Int32: Int] = [:]
 }
 
 /// A batch that is ready to be divided: every row has a directory.

@@ -188,10 +188,9 @@ final class PartitionWriter {
             range = fresh[0]..<fresh[fresh.count - 1] + 1
         }
         let first = rows?.first ?? range.lowerBound
-        var file =
-            lane.open[directory]
-            ?? OpenFile(number: nextNumber(), start: placed.batch.offsets[first], startTimestamp: placed.timestamp(first), openedAt: now)
-        cut.begin(file.number, start: file.start)
+        var file = lane.take(directory) ?? begin(directory, lane, start: placed.batch.offsets[first], placed.timestamp(first), now)
+        // Put back also when a row fails the task: what came before it is stored as far as it is due.
+        defer { lane.keep(file, directory) }
         if let nulls = placed.nulls { rows = (rows ?? Array(range)).filter { !nulls[$0] } }
         if let value = placed.value {
             let contiguous = rows == nil || rows?.count == range.count
@@ -200,7 +199,29 @@ final class PartitionWriter {
             }
         }
         file.covers(last)
-        lane.open[directory] = file
+        try stream(&file, directory, lane, endingRows: false)
+    }
+
+    private func begin(_ directory: Int32, _ lane: Lane, start: Int64, _ timestamp: Int64, _ now: Int64) -> OpenFile {
+        let identity = FileIdentity(
+            number: nextNumber(), partition: partition, topic: lane.identity.topic, directory: lane.name(directory), start: start,
+            startTimestamp: timestamp, connector: context.connector, contentType: context.format.contentType, keepsFacts: context.format.keepsFacts)
+        cut.begin(identity.number, start: start)
+        return OpenFile(identity, openedAt: now)
+    }
+
+    /// Sends the parts that are full, while the file stays open.
+    private func stream(_ file: inout OpenFile, _ directory: Int32, _ lane: Lane, endingRows: Bool) throws {
+        for part in try file.takeParts(context.uploads, endingRows: endingRows) { upload(of: &file, directory, lane).add(part) }
+    }
+
+    private func upload(of file: inout OpenFile, _ directory: Int32, _ lane: Lane) -> FileUpload {
+        if let upload = file.upload { return upload }
+        let upload = FileUpload(file.identity, after: lane.uploads[directory], context.uploads)
+        file.upload = upload
+        lane.uploads[directory] = upload
+        uploads[file.identity.number] = (upload, lane, directory)
+        return upload
     }
 
     /// Adds rows to a file, and hands over those its format refuses. A refusal leaves the file as it was, so the rows go again by halves until
@@ -228,13 +249,10 @@ final class PartitionWriter {
     }
 
     private func close(_ directory: Int32, _ lane: Lane, _ reason: PartitionRotation.Reason) throws {
-        guard var file = lane.open.removeValue(forKey: directory) else { return }
-        guard let finished = try file.finish(lane.identity, directory: lane.name(directory), connector: context.connector, format: context.format)
-        else { return cut.drop(file.number) }
+        guard var file = lane.take(directory) else { return }
+        guard let (facts, rest) = try file.finish() else { return cut.drop(file.identity.number) }
         context.uploads.metrics.closed(reason)
-        let upload = FileUpload(finished, after: lane.uploads[directory], context.uploads)
-        lane.uploads[directory] = upload
-        uploads[finished.number] = (upload, lane, directory)
+        upload(of: &file, directory, lane).end(facts, rest: rest)
     }
 
     /// Stores all open files for a reason from outside the rotation.
@@ -245,15 +263,41 @@ final class PartitionWriter {
         }
     }
 
-    /// Stores the largest open file, to free memory; false when none is open.
-    func closeLargest() throws -> Bool {
-        var largest: (lane: Lane, directory: Int32, bytes: Int)?
-        for lane in lanes.values {
-            for (directory, file) in lane.open where file.bufferedBytes > largest?.bytes ?? -1 { largest = (lane, directory, file.bufferedBytes) }
+    /// An open file that could give its memory back.
+    struct Holder {
+        let writer: PartitionWriter
+        fileprivate let lane: Lane
+        fileprivate let directory: Int32
+        let bytes: Int
+        let openedAt: Int64
+
+        /// Larger ones first, and older ones among those of about the same size.
+        func goesBefore(_ other: Holder) -> Bool {
+            let (mine, others) = (bytes.leadingZeroBitCount, other.bytes.leadingZeroBitCount)
+            return mine != others ? mine < others : openedAt < other.openedAt
         }
-        guard let largest else { return false }
-        try close(largest.directory, largest.lane, .memory)
-        return true
+    }
+
+    var holders: [Holder] {
+        lanes.values.flatMap { lane in
+            lane.open.map { Holder(writer: self, lane: lane, directory: $0, bytes: $1.bufferedBytes, openedAt: $1.openedAt) }
+        }
+    }
+
+    /// Frees a file's memory: what fills parts is sent and the file stays open; a smaller one is stored.
+    func relieve(_ holder: Holder) throws {
+        guard let open = holder.lane.open[holder.directory] else { return }
+        guard open.unsentBytes >= context.uploads.partSize else { return try close(holder.directory, holder.lane, .memory) }
+        guard var file = holder.lane.take(holder.directory) else { return }
+        defer { holder.lane.keep(file, holder.directory) }
+        try stream(&file, holder.directory, holder.lane, endingRows: true)
+    }
+
+    /// Gives up open files without storing them: their records are read from the topic again.
+    func dropOpenFiles() {
+        for lane in lanes.values {
+            for directory in Array(lane.open.keys) { lane.take(directory)?.upload?.cancel() }
+        }
     }
 
     /// What the clock asks for.
@@ -278,7 +322,7 @@ final class PartitionWriter {
         guard let (upload, lane, directory) = uploads.removeValue(forKey: number) else { return false }
         if lane.uploads[directory] === upload { lane.uploads[directory] = nil }
         switch outcome {
-        case .stored: cut.store(number, end: upload.file.facts.end)
+        case .stored(let facts): cut.store(number, end: facts.end)
         case .failed(let error): throw error
         }
         return true

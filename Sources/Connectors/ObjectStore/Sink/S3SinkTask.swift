@@ -2,8 +2,8 @@ public import ConnectAPI
 
 /// Takes partitions, divides its memory between their files, and says what may be committed.
 ///
-/// Buffered bytes are those of open files and of files on their way. Above 80 % of the budget the largest open file is stored early, which is
-/// exactly-once as any cut is; above 100 % a write waits for uploads, or throws why they fail, and the runtime comes back with the batch
+/// Buffered bytes are those of open files and of files on their way. Above 80 % of the budget the largest and oldest open files give theirs
+/// back: a file that fills parts sends them and stays open, a smaller one is stored early, which is exactly-once as any cut is; above 100 % a write waits for uploads, or throws why they fail, and the runtime comes back with the batch
 /// (Invariant 5).
 public struct S3SinkTask: SinkTask {
     private let store: any ObjectStore
@@ -28,17 +28,17 @@ public struct S3SinkTask: SinkTask {
 
     init(
         _ configuration: S3SinkConfiguration, store: any ObjectStore, pool: BlockingPool, metrics: SinkMetrics, _ context: TaskContext,
-        clock: @escaping @Sendable () -> Int64 = { WallClock.milliseconds }
+        partSize: Int? = nil, clock: @escaping @Sendable () -> Int64 = { WallClock.milliseconds }
     ) throws {
         self.store = store
         self.pool = pool
         self.metrics = metrics
-        progress = UploadProgress()
+        progress = UploadProgress(context.log)
         budget = max(context.memoryBudget, 1 << 20)
         flushOnStop = configuration.flushOnStop
         let kind = try configuration.partitionerKind
         let uploads = UploadContext(
-            store: store, naming: try configuration.naming, partSize: configuration.partSize, conditional: configuration.conditionalWrites,
+            store: store, naming: try configuration.naming, partSize: partSize ?? configuration.partSize, conditional: configuration.conditionalWrites,
             retryBackoff: .milliseconds(configuration.taskRetryBackoff), progress: progress, metrics: metrics, log: context.log)
         writerContext = WriterContext(
             connector: context.connector, format: try configuration.fileFormat, rotation: try configuration.rotationPolicy,
@@ -82,7 +82,8 @@ public struct S3SinkTask: SinkTask {
         case .closing:
             if flushOnStop { for writer in writers.values { try writer.closeAll(.stop) } }
             // A file that does not get through now is read from the topic again: stopping does not wait for a store that is away.
-            while progress.running > 0, progress.failing == nil {
+            if !flushOnStop { for writer in writers.values { writer.dropOpenFiles() } }
+            while progress.isBusy, progress.failing == nil {
                 try Task.checkCancellation()
                 await progress.wait()
             }
@@ -115,25 +116,32 @@ public struct S3SinkTask: SinkTask {
 
     private var openBytes: Int { writers.values.reduce(0) { $0 + $1.bufferedBytes } }
 
+    /// Waits until what is buffered fits the budget.
     private func makeRoom() async throws {
         while openBytes + progress.bytes > budget {
             try Task.checkCancellation()
             if let failing = progress.failing { throw failing }
-            if progress.running == 0, try !closeLargest() { return }
+            if !progress.isBusy {
+                try relieve(downTo: budget / 2)
+                // What is left holds no memory that can be given back.
+                if !progress.isBusy { return }
+            }
             await progress.wait()
             try settle()
         }
     }
 
-    /// Stores the largest open files until half of the budget is free of them.
+    /// Frees memory early enough that writes need not wait for it.
     private func relieve() throws {
-        guard openBytes + progress.bytes > budget / 10 * 8 else { return }
-        while openBytes > budget / 2, try closeLargest() {}
+        if openBytes + progress.bytes > budget / 10 * 8 { try relieve(downTo: budget / 2) }
     }
 
-    private func closeLargest() throws -> Bool {
-        guard let writer = writers.values.max(by: { $0.bufferedBytes < $1.bufferedBytes }) else { return false }
-        return try writer.closeLargest()
+    private func relieve(downTo target: Int) throws {
+        guard openBytes > target else { return }
+        for holder in writers.values.flatMap(\.holders).sorted(by: { $0.goesBefore($1) }) {
+            try holder.writer.relieve(holder)
+            if openBytes <= target { return }
+        }
     }
 
     private func report() {

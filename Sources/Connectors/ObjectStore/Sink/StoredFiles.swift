@@ -1,7 +1,7 @@
 import ConnectAPI
 
-/// Finds where an earlier run ended in a directory: from the first record read again, HEAD the name its file would have, jump to the record
-/// after its `kafka-end`, and so on until there is no such file (sinks of one directory store files in offset order).
+/// Finds where an earlier run ended in a directory: from the first record read again, look at the name its file would have, jump to the
+/// record after its end, and so on until there is no such file (sinks of one directory store files in offset order).
 struct StoredFiles {
     struct Question: Sendable {
         let directory: Int32
@@ -52,9 +52,8 @@ struct StoredFiles {
     private func end(_ directory: String, _ offset: Int64, _ timestamp: Int64) async throws -> Int64? {
         let names = naming.names(topic: lane.topic, partition: lane.partition.partition, directory: directory, start: offset, startTimestamp: timestamp)
         for (i, name) in names.enumerated() {
-            guard let object = try await store.head(name) else { return nil }
             // Without our facts it is another writer's; storing the file will judge it.
-            guard let facts = FileFacts(object.metadata) else { return nil }
+            guard case .file(let facts) = try await StoredFile.look(at: name, in: store) else { return nil }
             if facts.start == offset, facts.connector == connector, facts.startTimestamp == timestamp { return facts.end }
             guard i + 1 < names.count else {
                 throw ConnectorError(

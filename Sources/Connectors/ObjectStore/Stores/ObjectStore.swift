@@ -11,7 +11,8 @@ protocol ObjectStore: Sendable {
     func beginUpload(_ key: String, _ attributes: ObjectAttributes) async throws -> Upload
     /// Parts count from 1; `offset` is the part's place in the object. The same number may be sent again, the last one counts.
     func uploadPart(_ upload: Upload, number: Int, offset: Int64, _ bytes: [UInt8]) async throws -> UploadedPart
-    /// Makes the object visible. `attributes` replace those of the beginning where the store can do that (`completesMetadata`).
+    /// Makes the object visible. `attributes` replace those of the beginning where the store can do that (`completesMetadata`). `.exists` leaves
+    /// the upload as it is.
     func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome
     /// Whether metadata may be given when an upload completes; S3 fixes it when the upload begins.
     var completesMetadata: Bool { get }
@@ -19,6 +20,8 @@ protocol ObjectStore: Sendable {
     func abort(_ upload: Upload) async
     /// nil when there is no such object.
     func head(_ key: String) async throws -> ObjectInfo?
+    /// Bytes of an object, fewer where it ends before; nil when there is no such object.
+    func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]?
     /// Keys with a prefix, in byte order, at most `limit`.
     func list(_ prefix: String, limit: Int) async throws -> [String]
     func delete(_ key: String) async throws
@@ -53,44 +56,6 @@ struct UploadedPart: Sendable, Equatable {
     /// Base64 CRC32C, where the store takes one.
     let checksum: String
     let size: Int
-}
-
-/// What the sink writes about a file into its metadata, and reads back after a crash.
-struct FileFacts: Sendable, Equatable {
-    var start: Int64
-    /// The last offset of the file.
-    var end: Int64
-    var count: Int
-    var connector: String
-    /// Milliseconds of the record at `start`: tells a topic that was created anew from the one that was stored.
-    var startTimestamp: Int64
-
-    init(start: Int64, end: Int64, count: Int, connector: String, startTimestamp: Int64) {
-        self.start = start
-        self.end = end
-        self.count = count
-        self.connector = connector
-        self.startTimestamp = startTimestamp
-    }
-
-    var metadata: [String: String] {
-        [
-            "kafka-start": String(start), "kafka-end": String(end), "kafka-count": String(count), "kafka-connector": PercentCoding.encode(connector),
-            "kafka-start-timestamp": String(startTimestamp),
-        ]
-    }
-
-    /// nil when the object was not written by this sink.
-    init?(_ metadata: [String: String]) {
-        guard let start = metadata["kafka-start"].flatMap({ Int64($0) }), let end = metadata["kafka-end"].flatMap({ Int64($0) }), end >= start,
-            let connector = metadata["kafka-connector"]
-        else { return nil }
-        self.start = start
-        self.end = end
-        count = metadata["kafka-count"].flatMap { Int($0) } ?? 0
-        self.connector = PercentCoding.decode(connector)
-        startTimestamp = metadata["kafka-start-timestamp"].flatMap { Int64($0) } ?? -1
-    }
 }
 
 /// Percent-encoding of RFC 3986, as S3 signs it: everything but letters, digits and `-._~`.

@@ -71,6 +71,30 @@ final class LocalStore: ObjectStore {
         }
     }
 
+    func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]? {
+        let path = try LocalPath.file(key, root: root)
+        return try await pool.run { _ in
+            let fd = open(path, O_RDONLY | O_CLOEXEC)
+            if fd < 0 {
+                if errno == ENOENT || errno == ENOTDIR { return nil }
+                throw LocalError(errno, "read", path)
+            }
+            defer { close(fd) }
+            var status = stat()
+            guard fstat(fd, &status) == 0 else { throw LocalError(errno, "read", path) }
+            let wanted = Int(max(0, min(range.upperBound, Int64(status.st_size)) - range.lowerBound))
+            var failure: Int32 = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
+                while count < wanted {
+                    let n = pread(fd, buffer.baseAddress! + count, wanted - count, off_t(range.lowerBound) + count)
+                    if n > 0 { count += n } else if n == 0 || errno != EINTR { failure = n == 0 ? 0 : errno; return }
+                }
+            }
+            if failure != 0 { throw LocalError(failure, "read", path) }
+            return bytes
+        }
+    }
+
     func list(_ prefix: String, limit: Int) async throws -> [String] {
         let directory = prefix.lastIndex(of: "/").map { String(prefix[..<$0]) } ?? ""
         let start = directory.isEmpty ? root : try LocalPath.file(directory, root: root)
@@ -121,6 +145,8 @@ final class LocalStore: ObjectStore {
     func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
         let path = try LocalPath.file(upload.key, root: root)
         return try await pool.run { [self] _ in
+            // Completed before: the caller looks at what is there.
+            if uploads.withLock({ $0[upload.id] }) == nil, access(path, F_OK) == 0 { return .exists }
             let temporary = try file(of: upload)
             let outcome = try publish(temporary, as: path, attributes.metadata, ifAbsent: ifAbsent)
             uploads.withLock { _ = $0.removeValue(forKey: upload.id) }

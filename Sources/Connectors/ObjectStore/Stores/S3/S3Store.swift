@@ -106,6 +106,19 @@ final class S3Store: ObjectStore {
         }
     }
 
+    func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]? {
+        // An empty range has no form in HTTP.
+        if range.isEmpty { return try await head(key) == nil ? nil : [] }
+        let call = S3Call(
+            method: "GET", key: key, headers: [("Range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")], action: "s3:GetObject on \(resource(key))")
+        switch try await client.send(call) {
+        case .success(let response): return response.body
+        case .failure(let refusal) where refusal.error.status == 404: return nil
+        case .failure(let refusal) where refusal.error.status == 416: return []
+        case .failure(let refusal): throw refusal.connectorError
+        }
+    }
+
     func list(_ prefix: String, limit: Int) async throws -> [String] {
         var keys: [String] = [], token: String?
         repeat {

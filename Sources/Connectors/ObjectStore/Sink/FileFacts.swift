@@ -1,0 +1,107 @@
+import ConnectAPI
+import Parquet
+
+/// What the sink says about a file where the store keeps it, and reads back after a crash: which records it holds.
+struct FileFacts: Sendable, Equatable {
+    var start: Int64
+    /// The last offset of the file.
+    var end: Int64
+    var count: Int
+    var connector: String
+    /// Milliseconds of the record at `start`: tells a topic that was created anew from the one that was stored.
+    var startTimestamp: Int64
+
+    init(start: Int64, end: Int64, count: Int, connector: String, startTimestamp: Int64) {
+        self.start = start
+        self.end = end
+        self.count = count
+        self.connector = connector
+        self.startTimestamp = startTimestamp
+    }
+
+    var metadata: [String: String] {
+        [
+            "kafka-start": String(start), "kafka-end": String(end), "kafka-count": String(count), "kafka-connector": PercentCoding.encode(connector),
+            "kafka-start-timestamp": String(startTimestamp),
+        ]
+    }
+
+    /// nil when the object was not written by this sink.
+    init?(_ metadata: [String: String]) {
+        guard let start = metadata["kafka-start"].flatMap({ Int64($0) }), let end = metadata["kafka-end"].flatMap({ Int64($0) }), end >= start,
+            let connector = metadata["kafka-connector"]
+        else { return nil }
+        self.start = start
+        self.end = end
+        count = metadata["kafka-count"].flatMap { Int($0) } ?? 0
+        self.connector = PercentCoding.decode(connector)
+        startTimestamp = metadata["kafka-start-timestamp"].flatMap { Int64($0) } ?? -1
+    }
+}
+
+/// Where a file's facts are.
+///
+/// A file that is sent as a whole carries them in its metadata. One whose first bytes leave before its last record is known cannot: S3 fixes
+/// metadata when an upload begins. Its metadata says where to look instead (`kafka-facts`): in the file's own footer (Parquet), or in the
+/// metadata of an empty object that is written before the file becomes visible. That object's name is drawn anew for every upload, so it
+/// speaks of exactly the file that names it, whichever attempt of whichever task that was.
+enum FactsPlace: Sendable, Equatable {
+    case metadata
+    case footer
+    case object(String)
+
+    static let key = "kafka-facts"
+
+    /// The metadata a streamed file begins with.
+    func announcement(_ file: FileIdentity) -> [String: String] {
+        let facts = FileFacts(start: file.start, end: file.start, count: 0, connector: file.connector, startTimestamp: file.startTimestamp)
+        var metadata = facts.metadata
+        metadata["kafka-end"] = nil
+        metadata["kafka-count"] = nil
+        switch self {
+        case .metadata: break
+        case .footer: metadata[Self.key] = "footer"
+        case .object(let name): metadata[Self.key] = "object:" + PercentCoding.encode(name)
+        }
+        return metadata
+    }
+
+    init(_ metadata: [String: String]) {
+        let text = metadata[Self.key] ?? ""
+        self = text == "footer" ? .footer : text.hasPrefix("object:") ? .object(PercentCoding.decode(String(text.dropFirst(7)))) : .metadata
+    }
+}
+
+/// What is under a key.
+enum StoredFile: Sendable, Equatable {
+    case absent
+    /// Not a file of this sink, or one that does not say what it holds.
+    case foreign
+    case file(FileFacts)
+
+    /// Most footers fit; a longer one is read once more.
+    private static let tailBytes: Int64 = 64 << 10
+
+    static func look(at key: String, in store: any ObjectStore) async throws -> StoredFile {
+        guard let object = try await store.head(key) else { return .absent }
+        var metadata = object.metadata
+        switch FactsPlace(metadata) {
+        case .metadata: break
+        case .object(let name): metadata = try await store.head(name)?.metadata ?? [:]
+        case .footer: metadata = try await footer(of: key, object.size, store)
+        }
+        return FileFacts(metadata).map { .file($0) } ?? .foreign
+    }
+
+    private static func footer(of key: String, _ size: Int64, _ store: any ObjectStore) async throws -> [String: String] {
+        var wanted = min(size, tailBytes)
+        while let tail = try await store.read(key, size - wanted..<size) {
+            switch FooterPairs.read(tail, fileSize: size) {
+            case .pairs(let pairs): return pairs
+            case .needs(let bytes) where Int64(bytes) > wanted: wanted = Int64(bytes)
+            case .needs, .notParquet: return [:]
+            }
+        }
+        return [:]
+    }
+}

@@ -1,0 +1,20 @@
+import ConnectAPI
+
+/// What is known of a file when its first record comes; the rest are its `FileFacts`.
+struct FileIdentity: Sendable {
+    /// Counts files of the task.
+    let number: Int
+    let partition: TopicPartition
+    let topic: String
+    let directory: String
+    let start: Int64
+    let startTimestamp: Int64
+    let connector: String
+    let contentType: String
+    /// The file's last bytes hold its facts.
+    let keepsFacts: Bool
+
+    func facts(end: Int64, count: Int) -> FileFacts {
+        FileFacts(start: start, end: end, count: count, connector: connector, startTimestamp: startTimestamp)
+    }
+}
