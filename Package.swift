@@ -36,6 +36,7 @@ let package = Package(
         system("CLZ4", "liblz4", apt: "liblz4-dev"),
         system("CZlib", "zlib", apt: "zlib1g-dev"),
         system("CPCRE2", "libpcre2-8", apt: "libpcre2-dev"),
+        system("CRdKafka", "rdkafka", apt: "librdkafka-dev"),
 
         .systemLibrary(name: "CXattr", path: "Sources/CXattr"),
 
@@ -44,9 +45,11 @@ let package = Package(
         .target(name: "JSON", dependencies: ["ConnectAPI"], swiftSettings: strict),
         .target(name: "Parquet", dependencies: ["ConnectAPI", "CZstd", "CSnappy", "CLZ4", "CZlib"], swiftSettings: strict),
         .target(name: "Transport", dependencies: ["ConnectAPI", "CCurl"], swiftSettings: strict),
+        // The client library alone: topics, records and groups, nothing of connectors.
+        .target(name: "Kafka", dependencies: ["ConnectAPI", "CRdKafka"], swiftSettings: strict),
         .target(
             name: "ConnectRuntime",
-            dependencies: ["ConnectAPI", "JSON", "JavaRegex", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
+            dependencies: ["ConnectAPI", "JSON", "JavaRegex", "Kafka", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
             swiftSettings: strict),
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
         connector("ConnectorsObjectStore", "ObjectStore", ["JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CXattr", "CZlib"]),
@@ -61,15 +64,16 @@ let package = Package(
             name: "log-benchmark", dependencies: ["ConnectAPI", "ConnectRuntime"], path: "Benchmarks/LogBenchmark", swiftSettings: strict),
 
         // What tests share: real servers on free ports, Python oracles, printed seeds. May use Foundation.
-        .target(name: "TestSupport", dependencies: ["ConnectAPI"], path: "Tests/Support", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["ConnectAPI", "CRdKafka"], path: "Tests/Support", swiftSettings: strict),
         // A program that tests kill while it appends.
         .executableTarget(
             name: "log-crash-probe", dependencies: ["ConnectAPI", "ConnectRuntime", "TestSupport"], path: "Tests/Probes/LogCrashProbe",
             swiftSettings: strict),
         tests("ConnectAPITests", ["ConnectAPI"]),
+        tests("KafkaTests", ["ConnectAPI", "Kafka"]),
         tests("JSONTests", ["ConnectAPI", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ParquetTests", ["ConnectAPI", "Parquet"]),
-        tests("ConnectRuntimeTests", ["ConnectAPI", "ConnectRuntime", "ConnectorsFileStream", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
+        tests("ConnectRuntimeTests", ["ConnectAPI", "ConnectRuntime", "Kafka", "ConnectorsFileStream", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ConnectorsPostgresTests", ["ConnectAPI", "ConnectorsPostgres", "JSON"], resources: [.copy("Golden")]),
         tests("ConnectorsObjectStoreTests", ["ConnectAPI", "ConnectorsObjectStore", "JSON", "Transport"], resources: [.copy("Golden")]),
         tests("IntegrationTests", ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON"]),

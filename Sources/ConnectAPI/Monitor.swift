@@ -1,13 +1,13 @@
 import Glibc
 
-/// A value behind a lock that a thread can wait on: what the log's threads of their own sleep on. Not for tasks, which must not block.
+/// A value behind a lock that a thread can wait on: what threads of their own sleep on. Not for tasks, which must not block.
 // @unchecked: `value` is only touched with `lock` held; `lock` and `wake` are never moved.
-final class Monitor<Value>: @unchecked Sendable {
+package final class Monitor<Value>: @unchecked Sendable {
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var value: Value
 
-    init(_ value: sending Value) {
+    package init(_ value: sending Value) {
         self.value = value
         pthread_mutex_init(lock, nil)
         var attributes = pthread_condattr_t()
@@ -25,20 +25,20 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Changes the value without waking anybody.
-    func withLock<R>(_ body: (inout Value) throws -> R) rethrows -> R {
+    package func withLock<R>(_ body: (inout Value) throws -> R) rethrows -> R {
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
         return try body(&value)
     }
 
     /// Changes the value and wakes the thread that waits.
-    func notify<R>(_ body: (inout Value) throws -> R) rethrows -> R {
+    package func notify<R>(_ body: (inout Value) throws -> R) rethrows -> R {
         defer { pthread_cond_signal(wake) }
         return try withLock(body)
     }
 
     /// Blocks the thread until `body` gives something.
-    func wait<R>(for body: (inout Value) -> R?) -> R {
+    package func wait<R>(for body: (inout Value) -> R?) -> R {
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
         while true {
@@ -48,7 +48,7 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Blocks the thread until `body` is true or the time, in nanoseconds of `monotonicNow`, has come.
-    func wait(until deadline: Int64, for body: (inout Value) -> Bool) {
+    package func wait(until deadline: Int64, for body: (inout Value) -> Bool) {
         var deadline = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
@@ -57,14 +57,14 @@ final class Monitor<Value>: @unchecked Sendable {
 }
 
 /// Nanoseconds of a clock that never goes back.
-var monotonicNow: Int64 {
+package var monotonicNow: Int64 {
     var now = timespec()
     clock_gettime(CLOCK_MONOTONIC, &now)
     return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
 }
 
 /// Starts a thread that runs `body` and ends with it. What the thread uses is moved into the closure.
-func startThread(_ body: @escaping @Sendable () -> Void) {
+package func startThread(_ body: @escaping @Sendable () -> Void) {
     final class Start {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }

@@ -1,0 +1,55 @@
+internal import CRdKafka
+import ConnectAPI
+import Synchronization
+
+/// What librdkafka's callbacks leave for the client's owner.
+final class ClientState: Sendable {
+    static let log = Logger("sluice.kafka")
+    private let name: String
+    /// When each error was last said, so that an outage is one line and not one a second.
+    private let reported = Mutex<[Int32: Int64]>([:])
+    private let rebalances = Mutex<[KafkaConsumer.Rebalance]>([])
+    /// The consumer is leaving: partitions are given up at once.
+    let isClosing = Atomic<Bool>(false)
+
+    init(name: String) { self.name = name }
+
+    func report(_ code: rd_kafka_resp_err_t, _ reason: String) {
+        let now = monotonicNow
+        let isNew = reported.withLock { reported in
+            if let last = reported[code.rawValue], now - last < 30_000_000_000 { return false }
+            reported[code.rawValue] = now
+            return true
+        }
+        if isNew { Self.log.warn("\(name): \(KafkaError.make(code, "talk to Kafka", detail: reason)); it tries again by itself") }
+    }
+
+    /// Called on the polling thread. The answer is the owner's, later.
+    func rebalance(_ rk: OpaquePointer, _ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) {
+        let partitions = (0..<Int(list.pointee.cnt)).map { list.pointee.elems[$0].topicPartition }
+        if isClosing.load(ordering: .acquiring) {
+            if String(cString: rd_kafka_rebalance_protocol(rk)) == "COOPERATIVE" {
+                if let error = rd_kafka_incremental_unassign(rk, list) { rd_kafka_error_destroy(error) }
+            } else {
+                rd_kafka_assign(rk, nil)
+            }
+            return
+        }
+        switch code {
+        case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS: rebalances.withLock { $0.append(.assigned(partitions)) }
+        case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
+            let lost = rd_kafka_assignment_lost(rk) != 0
+            rebalances.withLock { $0.append(.revoked(partitions, lost: lost)) }
+        default:
+            Self.log.warn("\(name): \(KafkaError.make(code, "rebalance the group"))")
+            rd_kafka_assign(rk, nil)
+        }
+    }
+
+    func takeRebalances() -> [KafkaConsumer.Rebalance] {
+        rebalances.withLock { rebalances in
+            defer { rebalances = [] }
+            return rebalances
+        }
+    }
+}

@@ -1,0 +1,98 @@
+internal import CRdKafka
+import ConnectAPI
+import Synchronization
+
+/// A batch under way: counts its messages' reports and answers once.
+final class Delivery: Sendable {
+    private let outstanding: Atomic<Int>
+    private let failure = Mutex<ConnectorError?>(nil)
+    private let topic: String
+    private let done: @Sendable (Result<Void, ConnectorError>) -> Void
+
+    init(count: Int, topic: String, done: @escaping @Sendable (Result<Void, ConnectorError>) -> Void) {
+        outstanding = Atomic(count)
+        self.topic = topic
+        self.done = done
+    }
+
+    /// The first failure is the batch's; being given up counts only where nothing else went wrong.
+    func fail(_ code: rd_kafka_resp_err_t, bytes: Int, fatal: ConnectorError?) {
+        let size = code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? "write a record of \(bytes) bytes to topic \(topic)" : "write to topic \(topic)"
+        fail(fatal ?? KafkaError.make(code, size))
+    }
+
+    func fail(_ error: any Error) {
+        let error = error as? ConnectorError ?? ConnectorError("kafka.failed", .stop, "Could not write to topic \(topic)", underlying: error)
+        failure.withLock { known in if known == nil || known?.code == "kafka.abandoned" { known = error } }
+    }
+
+    /// `count` messages are settled; with the last one the batch is answered and `opaque` released.
+    func report(_ count: Int, _ opaque: UnsafeMutableRawPointer) {
+        guard count > 0, outstanding.subtract(count, ordering: .acquiringAndReleasing).newValue == 0 else { return }
+        finish()
+        Unmanaged<Delivery>.fromOpaque(opaque).release()
+    }
+
+    func finish() { done(failure.withLock { $0 }.map { .failure($0) } ?? .success(())) }
+}
+
+/// Waits for a number of answers; throws the first failure once all are there.
+final class Answers: Sendable {
+    private struct State {
+        var missing: Int
+        var failure: ConnectorError?
+        var waiter: CheckedContinuation<Void, any Error>?
+    }
+    private let state: Mutex<State>
+
+    init(expected: Int) { state = Mutex(State(missing: expected)) }
+
+    func add(_ result: Result<Void, ConnectorError>) {
+        let resumed = state.withLock { state -> (CheckedContinuation<Void, any Error>, ConnectorError?)? in
+            state.missing -= 1
+            if case .failure(let error) = result, state.failure == nil { state.failure = error }
+            guard state.missing == 0, let waiter = state.waiter else { return nil }
+            state.waiter = nil
+            return (waiter, state.failure)
+        }
+        guard let (waiter, failure) = resumed else { return }
+        if let failure { waiter.resume(throwing: failure) } else { waiter.resume() }
+    }
+
+    func wait() async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            let answer = state.withLock { state -> Result<Void, any Error>? in
+                guard state.missing == 0 else {
+                    state.waiter = continuation
+                    return nil
+                }
+                return state.failure.map { .failure($0) } ?? .success(())
+            }
+            if let answer { continuation.resume(with: answer) }
+        }
+    }
+}
+
+/// The end of a thread, to be waited for.
+final class PendingEnd: Sendable {
+    private let state = Mutex<(ended: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
+
+    func finish() {
+        let waiters = state.withLock { state in
+            state.ended = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let now = state.withLock { state in
+                if !state.ended { state.waiters.append(continuation) }
+                return state.ended
+            }
+            if now { continuation.resume() }
+        }
+    }
+}
