@@ -5,6 +5,7 @@
 ///     tombstones  rows whose value is null without a schema (`null` on the wire even with schemas enabled); nil: none
 ///     timestamps  milliseconds since 1970, INT64 and never null; a constant where rows share it
 ///     headers     in the order they are written
+///     partition   where a transform placed the rows; nil: the log decides (the embedded one: partition 0, Kafka: by the key)
 public struct RecordBatch: Sendable {
     public var topic: String
     public let count: Int
@@ -13,9 +14,11 @@ public struct RecordBatch: Sendable {
     public var tombstones: Bitmap?
     public var timestamps: Column
     public var headers: [HeaderColumn]
+    public var partition: Int32?
 
     public init(
-        topic: String, count: Int, key: Column?, value: Column?, tombstones: Bitmap? = nil, timestamps: Column, headers: [HeaderColumn] = []
+        topic: String, count: Int, key: Column?, value: Column?, tombstones: Bitmap? = nil, timestamps: Column, headers: [HeaderColumn] = [],
+        partition: Int32? = nil
     ) {
         precondition(key.map { $0.count == count } ?? true, "\(topic): the key has \(key?.count ?? 0) rows, not \(count)")
         precondition(value.map { $0.count == count } ?? true, "\(topic): the value has \(value?.count ?? 0) rows, not \(count)")
@@ -27,6 +30,7 @@ public struct RecordBatch: Sendable {
         self.tombstones = tombstones
         self.timestamps = timestamps
         self.headers = headers
+        self.partition = partition
     }
 
     public static let timestampSchema = Schema(.int64)
@@ -43,14 +47,14 @@ public struct RecordBatch: Sendable {
         if rows == 0..<count { return self }
         return RecordBatch(
             topic: topic, count: rows.count, key: key?.slice(rows), value: value?.slice(rows), tombstones: tombstones?.slice(rows),
-            timestamps: timestamps.slice(rows), headers: headers.map { $0.slice(rows) })
+            timestamps: timestamps.slice(rows), headers: headers.map { $0.slice(rows) }, partition: partition)
     }
 
     /// The rows at these positions, in the order given.
     public func select(_ rows: [Int]) -> RecordBatch {
         RecordBatch(
             topic: topic, count: rows.count, key: key?.select(rows), value: value?.select(rows), tombstones: tombstones?.select(rows),
-            timestamps: timestamps.select(rows), headers: headers.map { $0.select(rows) })
+            timestamps: timestamps.select(rows), headers: headers.map { $0.select(rows) }, partition: partition)
     }
 }
 

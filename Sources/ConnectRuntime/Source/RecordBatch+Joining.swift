@@ -6,12 +6,13 @@ extension RecordBatch {
     package static func joining(_ batches: [RecordBatch], below rows: Int = 2048) -> [RecordBatch] {
         guard batches.count > 1 else { return batches }
         var groups: [[RecordBatch]] = []
-        var last: [String: Int] = [:]
+        var last: [TopicPartition: Int] = [:]
         for batch in batches {
-            if let i = last[batch.topic], groups[i][0].joins(batch), groups[i].reduce(batch.count, { $0 + $1.count }) <= rows {
+            let place = TopicPartition(batch.topic, batch.partition ?? -1)
+            if let i = last[place], groups[i][0].joins(batch), groups[i].reduce(batch.count, { $0 + $1.count }) <= rows {
                 groups[i].append(batch)
             } else {
-                last[batch.topic] = groups.count
+                last[place] = groups.count
                 groups.append([batch])
             }
         }
@@ -42,6 +43,6 @@ extension RecordBatch {
                 HeaderColumn(
                     first.headers[i].name, .concatenating(parts.map { $0.headers[i].values }),
                     present: bitmap({ $0.headers[i].present }, absent: true))
-            })
+            }, partition: first.partition)
     }
 }

@@ -4,8 +4,19 @@ extension PluginRegistry {
     /// Registers every transform and predicate, in the order Kafka Connect lists them: by class name.
     package mutating func registerTransforms() {
         let debezium = "3.3.1.Final", kafka = Converters.version
+        register(transformation: DecodeLogicalDecodingMessageContent.self, version: debezium)
         register(transformation: ByLogicalTableRouter.self, aliases: ["io.debezium.transforms.ToLogicalTopicRouter"], version: debezium)
+        register(transformation: ExtractChangedRecordState.self, version: debezium)
         register(transformation: ExtractNewRecordState.self, version: debezium)
+        register(transformation: ExtractSchemaToNewRecord.self, version: debezium)
+        register(transformation: HeaderToValue.self, version: debezium)
+        register(transformation: SchemaChangeEventFilter.self, version: debezium)
+        register(transformation: TimezoneConverter.self, version: debezium)
+        register(transformation: VectorToJsonConverter.self, version: debezium)
+        register(transformation: OpenLineage.self, version: debezium)
+        register(transformation: EventRouter.self, version: debezium)
+        register(transformation: PartitionRouting.self, version: debezium)
+        register(transformation: ActivateTracingSpan.self, version: debezium)
         register(transformation: Cast<KeySide>.self, version: kafka)
         register(transformation: Cast<ValueSide>.self, version: kafka)
         register(transformation: DropHeaders.self, version: kafka)

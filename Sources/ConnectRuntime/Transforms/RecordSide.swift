@@ -120,9 +120,14 @@ struct StructColumns {
     }
 
     /// A required struct with the name, version and doc of the old one, as Kafka's transforms build it.
-    func column(like old: Column) -> Column {
+    func column(like old: Column) -> Column { column(like: old, optional: false) }
+
+    /// The same, but optional where the old one was, as Debezium's transforms build it.
+    func column(keeping old: Column) -> Column { column(like: old, optional: old.schema.isOptional) }
+
+    private func column(like old: Column, optional: Bool) -> Column {
         let schema = Schema(
-            .struct, name: old.schema.name, version: old.schema.version, doc: old.schema.doc, parameters: old.schema.parameters,
+            .struct, optional: optional, name: old.schema.name, version: old.schema.version, doc: old.schema.doc, parameters: old.schema.parameters,
             fields: zip(names, columns).map { Schema.Field($0, $1.schema) })
         // One instance while nothing changed, so that what is cached by schema stays found.
         return Column(

@@ -23,6 +23,39 @@ extension TransformedBatch {
             batch.slice(rows), origins: rows.map { origins?[$0] ?? $0 }, partition: partition, firstOffset: firstOffset)
     }
 
+    /// Consecutive rows with equal marks, in order.
+    func runs<Mark: Equatable>(by mark: (Int) -> Mark) -> [(mark: Mark, part: TransformedBatch)] {
+        var out: [(mark: Mark, part: TransformedBatch)] = [], start = 0
+        guard batch.count > 0 else { return [] }
+        var current = mark(0)
+        for row in 1..<batch.count + 1 {
+            let next = row < batch.count ? mark(row) : nil
+            if next == current { continue }
+            out.append((current, slice(start..<row)))
+            start = row
+            if let next { current = next }
+        }
+        return out
+    }
+
+    /// The rows grouped by topic partition, partitions in the order they first appear.
+    func placed(_ partitions: [Int32?]) -> [TransformedBatch] {
+        guard let first = partitions.first else { return [self] }
+        if partitions.allSatisfy({ $0 == first }) { return [at(first ?? batch.partition)] }
+        var rows: [Int32?: [Int]] = [:], order: [Int32?] = []
+        for (row, partition) in partitions.enumerated() {
+            if rows[partition] == nil { order.append(partition) }
+            rows[partition, default: []].append(row)
+        }
+        return order.map { select(rows[$0] ?? []).at($0 ?? batch.partition) }
+    }
+
+    private func at(_ partition: Int32?) -> TransformedBatch {
+        var copy = self
+        copy.batch.partition = partition
+        return copy
+    }
+
     /// The rows grouped by topic, topics in the order they first appear. Rows without one keep the batch's.
     func routed(_ topics: [String?]) -> [TransformedBatch] {
         var rows: [String: [Int]] = [:], order: [String] = []

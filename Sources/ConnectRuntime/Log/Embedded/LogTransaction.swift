@@ -9,6 +9,9 @@ struct EncodedBatch: Sendable {
     /// Rows of the intern tables that may not be durable yet.
     let schemas: [SchemaTable.Entry]
     let renderings: [RenderingTable.Entry]
+
+    /// A topic has one partition, unless a transform places records.
+    var place: TopicPartition { TopicPartition(batch.topic, batch.partition ?? 0) }
 }
 
 /// One commit under way: what the jobs of a group do to the database, and what becomes known when it is durable.
@@ -31,7 +34,7 @@ struct LogTransaction {
 
     mutating func append(_ encoded: EncodedBatch) throws {
         try intern(encoded)
-        let name = TopicPartition(encoded.batch.topic, 0)
+        let name = encoded.place
         var partition = try self.partition(name)
         let blob = try db.insert("INSERT INTO blobs (bytes) VALUES (?)", blob: encoded.blob)
         try index(
@@ -62,7 +65,7 @@ struct LogTransaction {
             try db.integer("SELECT max(sequence) + 1 FROM staged WHERE connector = ? AND unit = ?", .text(connector), .text(unit)) ?? 0
         for encoded in batches {
             try intern(encoded)
-            let partition = try self.partition(TopicPartition(encoded.batch.topic, 0))
+            let partition = try self.partition(encoded.place)
             let blob = try db.insert("INSERT INTO blobs (bytes) VALUES (?)", blob: encoded.blob)
             try db.run(
                 """

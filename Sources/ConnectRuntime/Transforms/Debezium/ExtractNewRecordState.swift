@@ -19,6 +19,7 @@ struct ExtractNewRecordState: Transform {
     private let addedFields: [FieldReference]
     private let addedHeaders: [FieldReference]
     private let replacesNulls: Bool
+    private let dropping: DroppedFields?
     private let schemas = SchemaCache()
 
     init(_ configuration: Configuration) throws {
@@ -34,15 +35,13 @@ struct ExtractNewRecordState: Transform {
         addedFields = try configuration.addFields.map { try FieldReference($0, prefix: configuration.addFieldsPrefix) }
         addedHeaders = try configuration.addHeaders.map { try FieldReference($0, prefix: configuration.addHeadersPrefix) }
         replacesNulls = configuration.replacesNullWithDefault
-        guard configuration.dropFieldsHeader == nil else {
-            throw ConnectorError(
-                "transform.unsupported", .stop, "drop.fields.header.name is not supported",
-                hint: "Drop columns with column.exclude.list or ReplaceField")
-        }
+        dropping = DroppedFields(
+            header: configuration.dropFieldsHeader, fromKey: configuration.dropFieldsFromKey,
+            keepsRequired: configuration.dropFieldsKeepSchemaCompatible)
     }
 
     /// What becomes of a row.
-    private enum Fate { case row, deleted, null, tombstone, dropped }
+    private enum Fate { case row, deleted, null, deletedToTombstone, tombstone, dropped }
 
     func apply(_ input: TransformedBatch) throws -> [TransformedBatch] {
         let batch = input.batch
@@ -67,7 +66,7 @@ struct ExtractNewRecordState: Transform {
             if !rows.isEmpty {
                 let part = input.select(rows)
                 let value = rows.count == batch.count ? envelope : part.batch.value ?? envelope
-                out += nulls ? [try nulled(part, value)] : try finish(part, value, rows.map { fates[$0] })
+                out += nulls ? try nulled(part, value) : try finish(part, value, rows.map { fates[$0] })
             }
             start = end
         }
@@ -84,19 +83,19 @@ struct ExtractNewRecordState: Transform {
             case .drop: .dropped
             case .null: .null
             case .rewrite: .deleted
-            case .tombstone: .tombstone
+            case .tombstone: .deletedToTombstone
             }
         }
     }
 
     /// A delete as a null that has the schema of `after`.
-    private func nulled(_ part: TransformedBatch, _ envelope: Column) throws -> TransformedBatch {
+    private func nulled(_ part: TransformedBatch, _ envelope: Column) throws -> [TransformedBatch] {
         var batch = part.batch
-        guard let after = envelope.child("after") else { return part }
-        batch.headers += headers(envelope, batch)
+        guard let after = envelope.child("after"), let before = envelope.child("before") else { return [part] }
+        batch.headers += headers(envelope, batch, tombstones: nil)
         batch.value = .constant(.null, after.schema, count: batch.count)
         batch.tombstones = nil
-        return part.with(batch)
+        return try routed(part.with(batch), by: before)
     }
 
     /// Rows, rewritten deletes and tombstones of one schema.
@@ -104,12 +103,9 @@ struct ExtractNewRecordState: Transform {
         guard let after = envelope.child("after"), let before = envelope.child("before") else { return [part] }
         var batch = part.batch
         let count = batch.count
-        let tombstones = fates.contains(.tombstone) ? Bitmap(fates.map { $0 == .tombstone }) : nil
-        var source = after
-        if fates.contains(.deleted) {
-            let both = Column.concatenating([after.with(schema: before.schema), before])
-            source = both.select(fates.enumerated().map { $1 == .deleted ? count + $0 : $0 })
-        }
+        func bits(_ isSet: (Fate) -> Bool) -> Bitmap? { fates.contains(where: isSet) ? Bitmap(fates.lazy.map(isSet)) : nil }
+        let tombstones = bits { $0 == .tombstone || $0 == .deletedToTombstone }
+        let source = Self.merged(after, before, deleted: bits { $0 == .deleted })
         var members = source.children
         if replacesNulls { members = members.map { $0.replacingNullsWithDefault() } }
         var fields = source.schema.fields
@@ -130,25 +126,36 @@ struct ExtractNewRecordState: Transform {
         let schema = schemas(envelope.schema) {
             Schema.struct(fields, name: after.schema.name, version: after.schema.version, doc: after.schema.doc)
         }
-        batch.headers += headers(envelope, batch)
+        batch.headers += headers(envelope, batch, tombstones: bits { $0 == .tombstone })
         batch.value = Column(schema, count: count, .struct(members), validity: tombstones.map { !$0 })
         batch.tombstones = tombstones
-        let out = part.with(batch)
-        guard let routeField else { return [out] }
-        guard let route = source.member(routeField) else {
+        return try routed(part.with(batch), by: Self.merged(after, before, deleted: bits { $0 == .deleted || $0 == .deletedToTombstone }))
+    }
+
+    /// The rows after the change, or before it where they were deleted.
+    private static func merged(_ after: Column, _ before: Column, deleted: Bitmap?) -> Column {
+        guard let deleted else { return after }
+        let both = Column.concatenating([after.with(schema: before.schema), before])
+        return both.select((0..<after.count).map { deleted[$0] ? after.count + $0 : $0 })
+    }
+
+    /// The last steps: the topic a column names, and the fields a header names. A tombstone of the source names neither.
+    private func routed(_ part: TransformedBatch, by row: Column) throws -> [TransformedBatch] {
+        guard let routeField else { return try dropping?.apply(part) ?? [part] }
+        guard let route = row.member(routeField) else {
             throw ConnectorError(
                 "transform.unknown_field", .stop, "Unknown field: \(routeField)", hint: "route.by.field names a column of the table")
         }
-        return out.routed((0..<count).map { fates[$0] == .tombstone ? nil : route[$0].stringValue })
+        let routed = part.routed((0..<row.count).map { row in route[row].stringValue.flatMap { $0.trimmingSpaces().isEmpty ? nil : $0 } })
+        return try routed.flatMap { try dropping?.apply($0) ?? [$0] }
     }
 
-    private func headers(_ envelope: Column, _ batch: RecordBatch) -> [HeaderColumn] {
+    /// The source's own tombstones say that they delete; other fields they do not have.
+    private func headers(_ envelope: Column, _ batch: RecordBatch, tombstones: Bitmap?) -> [HeaderColumn] {
         addedHeaders.compactMap { reference in
             reference.column(of: envelope).map { column in
-                guard reference.isOperation, let tombstones = batch.tombstones, !tombstones.noneSet else {
-                    return HeaderColumn(reference.name, column)
-                }
-                // A tombstone says it deletes; other fields it does not have.
+                guard let tombstones else { return HeaderColumn(reference.name, column) }
+                guard reference.isOperation else { return HeaderColumn(reference.name, column, present: !tombstones) }
                 return HeaderColumn(reference.name, Column(column.schema, (0..<batch.count).map { tombstones[$0] ? "d" : column[$0] }))
             }
         }

@@ -30,15 +30,15 @@ extension ExtractNewRecordState {
             displayName: "Adds the specified fields to the header if they exist.")
         var addHeaders: [String]
         @Field(
-            "drop.fields.header.name", importance: .low, doc: "Not supported", order: 1, width: .short,
+            "drop.fields.header.name", importance: .low, doc: "The header that lists columns to drop, such as ExtractChangedRecordState writes", order: 1, width: .short,
             displayName: "Specifies a header that contains a list of field names to be removed")
         var dropFieldsHeader: String?
         @Field(
-            "drop.fields.from.key", default: "false", importance: .low, doc: "Not supported", order: 1, width: .short,
+            "drop.fields.from.key", default: "false", importance: .low, doc: "Drop them from the key as well", order: 1, width: .short,
             displayName: "Specifies whether the fields to be dropped should also be omitted from the key")
         var dropFieldsFromKey: Bool
         @Field(
-            "drop.fields.keep.schema.compatible", default: "true", importance: .low, doc: "Not supported", order: 1, width: .short,
+            "drop.fields.keep.schema.compatible", default: "true", importance: .low, doc: "Drop only optional columns", order: 1, width: .short,
             displayName: "Specifies if fields are dropped, will the event's schemas be compatible")
         var dropFieldsKeepSchemaCompatible: Bool
         @Field("replace.null.with.default", default: "true", doc: "Put the default of a column instead of its null", listed: false)

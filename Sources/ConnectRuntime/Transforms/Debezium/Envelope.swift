@@ -4,10 +4,12 @@ import ConnectAPI
 enum Envelope {
     static let deletedSchema = Schema(.string, optional: true)
 
+    /// A struct whose name ends in `.Envelope`, which is all that most of Debezium's transforms look at.
+    static func isNamed(_ schema: Schema) -> Bool { schema.type == .struct && schema.name?.hasSuffix(".Envelope") == true }
+
     /// A struct whose name ends in `.Envelope`, with rows before and after.
     static func recognizes(_ schema: Schema) -> Bool {
-        schema.type == .struct && schema.name.map { $0.hasSuffix(".Envelope") } ?? false && schema.index(of: "after") != nil
-            && schema.index(of: "before") != nil && schema.index(of: "op") != nil
+        isNamed(schema) && schema.index(of: "after") != nil && schema.index(of: "before") != nil && schema.index(of: "op") != nil
     }
 
     /// The `op` of every row.
@@ -16,13 +18,19 @@ enum Envelope {
 
         init(_ envelope: Column) { column = envelope.child("op") }
 
-        func isTruncate(_ row: Int) -> Bool {
+        /// The one letter of a row's operation; nil: there is none.
+        subscript(row: Int) -> UInt8? {
             switch column?.storage {
-            case .constant(let value): value == "t"
-            case .utf8(let values): values.range(row).count == 1 && values.bytes[Int(values.offsets[row])] == UInt8(ascii: "t")
-            default: false
+            case .constant(.string(let text)): text.utf8.count == 1 ? text.utf8.first : nil
+            case .utf8(let values): values.range(row).count == 1 ? values.bytes[Int(values.offsets[row])] : nil
+            default: nil
             }
         }
+
+        func isTruncate(_ row: Int) -> Bool { self[row] == UInt8(ascii: "t") }
+        func isDelete(_ row: Int) -> Bool { self[row] == UInt8(ascii: "d") }
+        func isUpdate(_ row: Int) -> Bool { self[row] == UInt8(ascii: "u") }
+        func isMessage(_ row: Int) -> Bool { self[row] == UInt8(ascii: "m") }
     }
 }
 
@@ -57,10 +65,11 @@ struct FieldReference: Sendable {
         }
     }
 
-    /// The column, null where what holds it is; nil when the envelope has no such field.
+    /// The column, null where what holds it is; nil when the envelope has no such field. A field that another transform added to the envelope
+    /// itself is found there.
     func column(of envelope: Column) -> Column? {
         guard let parent else { return envelope.child(field) }
-        guard let holder = envelope.child(parent), holder.schema.type == .struct else { return nil }
-        return holder.member(field)
+        if let holder = envelope.child(parent), holder.schema.type == .struct, let member = holder.member(field) { return member }
+        return envelope.child(field)
     }
 }
