@@ -44,6 +44,7 @@ let package = Package(
         .target(name: "JavaRegex", dependencies: ["ConnectAPI", "CPCRE2"], swiftSettings: strict),
         .target(name: "JSON", dependencies: ["ConnectAPI"], swiftSettings: strict),
         .target(name: "Parquet", dependencies: ["ConnectAPI", "CZstd", "CSnappy", "CLZ4", "CZlib"], swiftSettings: strict),
+        .target(name: "CSV", dependencies: ["ConnectAPI"], swiftSettings: strict),
         .target(name: "Transport", dependencies: ["ConnectAPI", "CCurl"], swiftSettings: strict),
         // The client library alone: topics, records and groups, nothing of connectors.
         .target(name: "Kafka", dependencies: ["ConnectAPI", "CRdKafka"], swiftSettings: strict),
@@ -54,7 +55,8 @@ let package = Package(
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
         connector("ConnectorsObjectStore", "ObjectStore", ["JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CXattr", "CZlib"]),
         connector("ConnectorsFileStream", "FileStream", ["JSON"]),
-        connector("Connectors", "Registry", ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream"]),
+        connector("ConnectorsCSV", "CSV", ["CSV", "JSON", "JavaRegex", "CZlib", "CZstd"]),
+        connector("Connectors", "Registry", ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream", "ConnectorsCSV"]),
         .executableTarget(
             name: "sluice", dependencies: ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON", "CCurl"], swiftSettings: strict),
 
@@ -76,6 +78,7 @@ let package = Package(
         tests("ConnectRuntimeTests", ["ConnectAPI", "ConnectRuntime", "Kafka", "ConnectorsFileStream", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ConnectorsPostgresTests", ["ConnectAPI", "ConnectorsPostgres", "JSON"], resources: [.copy("Golden")]),
         tests("ConnectorsObjectStoreTests", ["ConnectAPI", "ConnectorsObjectStore", "JSON", "Transport"], resources: [.copy("Golden")]),
+        tests("ConnectorsCSVTests", ["ConnectAPI", "CSV", "ConnectorsCSV"]),
         tests("IntegrationTests", ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON"]),
         tests("ChaosTests", ["ConnectAPI", "JSON"]),
     ],

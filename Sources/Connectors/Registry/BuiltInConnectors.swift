@@ -1,10 +1,11 @@
 public import ConnectAPI
+import ConnectorsCSV
 import ConnectorsFileStream
 import ConnectorsObjectStore
 import ConnectorsPostgres
 
 /// The connectors in the binary. A new one is added here and nowhere else.
 public enum BuiltInConnectors {
-    public static let sources: [any SourceConnector.Type] = [PostgresSource.self, FileStreamSource.self]
+    public static let sources: [any SourceConnector.Type] = [PostgresSource.self, FileStreamSource.self, CSVSource.self]
     public static let sinks: [any SinkConnector.Type] = [FileStreamSink.self, S3SinkConnector.self]
 }
