@@ -53,8 +53,12 @@ package struct WorkerConfig: Sendable {
             return .init(name, Dictionary(own, uniquingKeysWith: { $1 }))
         }
         let worker = rendering
-        return Rendering(
-            key: pick("key.converter", worker.key), value: pick("value.converter", worker.value), header: pick("header.converter", worker.header))
+        var value = pick("value.converter", worker.value)
+        // A source's own placeholder is what its converter writes where the source did not send a value.
+        if let placeholder = config["unavailable.value.placeholder"] ?? config["toasted.value.placeholder"] {
+            value = .init(value.className, value.settings.merging(["unavailable.value.placeholder": placeholder]) { own, _ in own })
+        }
+        return Rendering(key: pick("key.converter", worker.key), value: value, header: pick("header.converter", worker.header))
     }
 
     /// Where REST listens.

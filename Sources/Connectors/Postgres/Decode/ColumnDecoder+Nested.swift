@@ -323,22 +323,3 @@ enum HstoreText {
         out.append(UInt8(ascii: "\""))
     }
 }
-
-/// The order in which a `java.util.HashMap` gives its strings: Debezium keeps an hstore in one.
-enum JavaHashMap {
-    /// The entries (key and value cells in turns) in the map's order: by bucket, then as they were put in.
-    static func order(_ entries: ElementCells) -> [Int] {
-        let count = entries.cells.count / 2
-        var buckets = 16
-        while count > buckets / 4 * 3 { buckets *= 2 }
-        let keys = (0..<count).map { entry -> Int in
-            let cell = entries.cells[entry * 2]
-            var hash: UInt32 = 0
-            for unit in String(decoding: entries.bytes[cell.offset..<cell.offset + max(0, Int(cell.length))], as: UTF8.self).utf16 {
-                hash = hash &* 31 &+ UInt32(unit)
-            }
-            return Int(hash ^ hash >> 16) & (buckets - 1)
-        }
-        return (0..<count).sorted { (keys[$0], $0) < (keys[$1], $1) }
-    }
-}

@@ -38,6 +38,12 @@ indirect enum ColumnDecoder: Sendable, Hashable {
     case bits
     case hstore(ValueConversion.HstoreMode)
     case point
+    /// PostGIS: geometry and geography.
+    case geometry
+    /// pgvector: vector and halfvec.
+    case vector(isHalf: Bool)
+    /// pgvector: sparsevec.
+    case sparseVector
     case array(ColumnDecoder)
 
     enum TemporalUnit: Sendable, Hashable { case millis, micros, nanos, text }
@@ -136,6 +142,9 @@ extension ColumnDecoder {
         case .bytea, .opaque, .bits: return decodeBytes(view, schema, filler: filler, &context)
         case .hstore(let mode): return decodeHstore(mode, view, schema, filler: filler, &context)
         case .point: return decodePoint(view, schema, filler: filler, &context)
+        case .geometry: return decodeGeometry(view, schema, filler: filler, &context)
+        case .vector(let isHalf): return decodeVector(isHalf: isHalf, view, schema, filler: filler, &context)
+        case .sparseVector: return decodeSparseVector(view, schema, filler: filler, &context)
         case .array(let element): return decodeArray(element, view, schema, filler: filler, &context)
         }
     }

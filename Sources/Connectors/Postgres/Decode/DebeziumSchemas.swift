@@ -41,4 +41,16 @@ enum DebeziumSchemas {
             .init("x", Schema(.float64)), .init("y", Schema(.float64)), .init("wkb", optionalBytes),
             .init("srid", Schema(.int32, optional: true)),
         ], name: LogicalName.point, version: 1, doc: "Geometry (POINT)")
+
+    private static func geometry(_ name: String, doc: String) -> Schema {
+        .struct([.init("wkb", Schema(.bytes)), .init("srid", Schema(.int32, optional: true))], name: name, version: 1, doc: doc)
+    }
+    static let geometry = geometry("io.debezium.data.geometry.Geometry", doc: "Geometry")
+    static let geography = geometry("io.debezium.data.geometry.Geography", doc: "Geography")
+
+    static let doubleVector = Schema(.array, name: "io.debezium.data.DoubleVector", version: 1, element: Schema(.float64))
+    static let floatVector = Schema(.array, name: "io.debezium.data.FloatVector", version: 1, element: Schema(.float32))
+    static let sparseVector = Schema.struct(
+        [.init("dimensions", Schema(.int16)), .init("vector", .map(Schema(.int16), Schema(.float64)))],
+        name: "io.debezium.data.SparseDoubleVector", version: 1, doc: "Sparse double vector")
 }

@@ -127,8 +127,22 @@ struct TypeResolver {
             let zero = Value.struct([.double(0), .double(0), .null, .null])
             return Resolved(
                 schema: DebeziumSchemas.point.with(optional: optional), decoder: .point, isBinaryCapable: true, zero: zero)
+        case "geometry", "geography":
+            let schema = type.name == "geometry" ? DebeziumSchemas.geometry : DebeziumSchemas.geography
+            return Resolved(
+                schema: schema.with(optional: optional), decoder: .geometry, isBinaryCapable: true, zero: .struct([.bytes([]), .null]))
+        case "vector": return vector(DebeziumSchemas.doubleVector, .vector(isHalf: false), optional)
+        case "halfvec": return vector(DebeziumSchemas.floatVector, .vector(isHalf: true), optional)
+        case "sparsevec":
+            return Resolved(
+                schema: DebeziumSchemas.sparseVector.with(optional: optional), decoder: .sparseVector, isBinaryCapable: true,
+                zero: .struct([0, .map([])]))
         default: return temporal(type.name, modifier, optional)
         }
+    }
+
+    private func vector(_ schema: Schema, _ decoder: ColumnDecoder, _ optional: Bool) -> Resolved {
+        Resolved(schema: schema.with(optional: optional), decoder: decoder, isBinaryCapable: true, zero: .array([]))
     }
 
     private func numeric(_ modifier: Int32, _ optional: Bool) -> Resolved {
