@@ -49,10 +49,15 @@ struct RunCommand {
             info: WorkerInfo(
                 version: config.settings.reportedVersion, commit: Self.commit, clusterID: embedded.clusterID,
                 workerID: config.workerID(host: "127.0.0.1", port: config.listen.port)))
-        let rest = try RestServer(herder, restOptions(herder))
-        herder.advertise(config.workerID(host: "127.0.0.1", port: rest.port))
-        let shown = config.listen.host.isEmpty ? "0.0.0.0" : config.listen.host
-        log.info("REST server listening at http://\(ListenAddress(host: shown, port: rest.port))/, advertising URL http://\(herder.workerInfo().workerID)/")
+        let rest = try RestServer(herder, try restOptions(herder))
+        let advertised = config.listeners.firstIndex(of: config.advertisedListener) ?? 0
+        herder.advertise(config.workerID(host: "127.0.0.1", port: rest.ports[advertised]))
+        for (listener, port) in zip(config.listeners + (config.adminListeners ?? []), rest.ports) {
+            let shown = ListenAddress(host: listener.address.host.isEmpty ? "0.0.0.0" : listener.address.host, port: port)
+            log.info(
+                "REST server listening at \(listener.scheme.rawValue)://\(shown)/, advertising URL \(config.advertisedListener.scheme.rawValue)://\(herder.workerInfo().workerID)/"
+            )
+        }
 
         try await withThrowingTaskGroup { group in
             let serving = Task { await rest.run() }
@@ -100,14 +105,8 @@ struct RunCommand {
         let signal: Int32
     }
 
-    private func restOptions(_ herder: any WorkerHerder) -> RestOptions {
-        var options = RestOptions()
-        if !config.listen.host.isEmpty { options.host = config.listen.host }
-        options.port = config.listen.port
-        options.allowedOrigins = config.settings.allowOrigin
-        options.allowedMethods = config.settings.allowMethods
-        options.isTopicTrackingEnabled = config.settings.topicTracking
-        options.isTopicTrackingResetAllowed = config.settings.topicTrackingReset
+    private func restOptions(_ herder: any WorkerHerder) throws -> RestOptions {
+        var options = try RestOptions(config)
         options.metrics = { await herder.metricsText() }
         return options
     }

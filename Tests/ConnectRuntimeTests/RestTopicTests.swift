@@ -28,8 +28,7 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let log = try await EmbeddedLog.open(directory: directory)
         var options = RestOptions()
-        options.host = "127.0.0.1"
-        options.port = 0
+        options.listeners = [Listener(.http, ListenAddress(host: "127.0.0.1", port: 0))]
         options.metrics = { "sluice_up 1\n" }
         let server = try RestServer(ModelHerder(log: log), options)
         try await withThrowingTaskGroup(of: Void.self) { group in

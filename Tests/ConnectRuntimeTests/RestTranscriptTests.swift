@@ -89,9 +89,7 @@ import Testing
 
     /// Plays all exchanges and compares those that are not skipped; returns how many.
     private func play(_ herder: some Herder, directory: String, skipping isSkipped: (Exchange) -> Bool) async throws -> Int {
-        let router = Router(
-            routes: WorkerRoutes(herder: herder, options: RestOptions()).routes + ConnectorRoutes(herder: herder, options: RestOptions()).routes
-                + TaskRoutes(herder: herder).routes + PluginRoutes(herder: herder).routes + TopicRoutes(herder: herder).routes)
+        let router = Router(herder, RestOptions())
         func here(_ text: String) -> String { text.replacingOccurrences(of: "/srv/golden", with: directory) }
         var compared = 0
         for exchange in try Self.recorded() {

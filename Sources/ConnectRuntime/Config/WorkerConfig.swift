@@ -6,6 +6,8 @@ package struct WorkerConfig: Sendable {
     package let values: [String: String]
     package let settings: WorkerConfiguration
     package let logLevel: Logger.Level?
+    /// `-Djava.security.auth.login.config=` of `KAFKA_OPTS`.
+    private let jaasOption: String?
     /// Sentences for the log at start: unknown keys, variables without effect.
     package let notices: [String]
 
@@ -34,6 +36,7 @@ package struct WorkerConfig: Sendable {
         self.settings = settings
         self.logLevel = level
         self.notices = notices
+        jaasOption = environment.jaasFile
     }
 
     /// The converters of connectors that configure none.
@@ -61,13 +64,11 @@ package struct WorkerConfig: Sendable {
         return Rendering(key: pick("key.converter", worker.key), value: value, header: pick("header.converter", worker.header))
     }
 
-    /// Where REST listens.
-    package var listen: ListenAddress {
-        if values["listeners"] == nil, settings.restPort != nil || settings.restHostName != nil {
-            return ListenAddress(host: settings.restHostName ?? "", port: UInt16(settings.restPort ?? 8083))
-        }
-        return settings.listeners.first.flatMap { ListenAddress(listener: $0) } ?? ListenAddress(host: "", port: 8083)
-    }
+    /// The address of the listener clients are told.
+    package var listen: ListenAddress { advertisedListener.address }
+
+    /// The login configuration of basic authentication.
+    var jaasFile: String? { settings.jaasFile ?? jaasOption }
 
     /// `host:port` as clients are told.
     package func workerID(host: String, port: UInt16) -> String {

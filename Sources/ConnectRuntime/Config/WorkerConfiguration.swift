@@ -20,7 +20,9 @@ package struct WorkerConfiguration: ConnectConfiguration {
     package var headerConverter: ClassName
     @FieldPrefix("header.converter.") package var headerConverterSettings: [String: String]
 
-    @Field("listeners", default: "http://:8083", importance: .low, doc: "Where REST listens: http://HOST:PORT")
+    @Field(
+        "listeners", default: "http://:8083", importance: .low,
+        doc: "Where REST listens: http://HOST:PORT or https://HOST:PORT, the latter with listeners.https.ssl.*")
     package var listeners: [String]
     @Field("rest.host.name", importance: .low, doc: "Where REST listens, in the words of old workers")
     package var restHostName: String?
@@ -40,8 +42,12 @@ package struct WorkerConfiguration: ConnectConfiguration {
     package var adminListeners: [String]?
     @Field("response.http.headers.config", default: "", importance: .low, doc: "Headers added to every answer")
     package var responseHeaders: String
-    @Field("rest.extension.classes", default: "", importance: .low, doc: "REST extensions of the Java worker; none is loaded")
+    @Field("rest.extension.classes", default: "", importance: .low, doc: "REST extensions: BasicAuthSecurityRestExtension; there is no other")
     package var restExtensions: [String]
+    @Field(
+        "java.security.auth.login.config", importance: .low,
+        doc: "The JAAS file of BasicAuthSecurityRestExtension; a Java worker is told by -Djava.security.auth.login.config in KAFKA_OPTS, which is read too")
+    package var jaasFile: String?
 
     @Field("offset.flush.interval.ms", default: "60000", importance: .low, doc: "How often offsets that moved are committed at the latest", check: .atLeast(1))
     package var offsetFlushInterval: Int64
@@ -104,8 +110,15 @@ package struct WorkerConfiguration: ConnectConfiguration {
                     "bootstrap.servers",
                     "Kafka as the log comes with the next release; remove bootstrap.servers (or unset BOOTSTRAP_SERVERS) to use the embedded log"))
         }
-        for listener in listeners where ListenAddress(listener: listener) == nil {
-            findings.append(Diagnostic("listeners", "Invalid value \(listener) for configuration listeners: it is not of the form http://HOST:PORT"))
+        for (key, listeners) in [("listeners", listeners), ("admin.listeners", adminListeners ?? [])] {
+            for listener in listeners where Listener(listener) == nil {
+                findings.append(
+                    Diagnostic(key, "Invalid value \(listener) for configuration \(key): it is not of the form http://HOST:PORT or https://HOST:PORT"))
+            }
+        }
+        for name in restExtensions where name != BasicAuthentication.extensionClass {
+            findings.append(
+                Diagnostic("rest.extension.classes", "The REST extension \(name) is a Java class; there is only \(BasicAuthentication.extensionClass)"))
         }
         return findings
     }
@@ -118,7 +131,8 @@ package struct WorkerConfiguration: ConnectConfiguration {
 
     /// Keys of the Java worker that change nothing here.
     static let acceptedPrefixes = [
-        "producer.", "consumer.", "admin.", "ssl.", "sasl.", "security.", "listeners.https.", "metrics.", "metric.", "connections.", "retry.", "reconnect.",
+        "producer.", "consumer.", "admin.", "admin.listeners.https.", "ssl.", "sasl.", "security.", "listeners.https.", "metrics.", "metric.", "connections.",
+        "retry.", "reconnect.",
         "config.storage.", "offset.storage.", "status.storage.", "inter.worker.", "worker.", "scheduled.rebalance.", "topic.creation.", "internal.",
         "auto.include.jmx", "request.timeout", "session.timeout", "heartbeat.interval", "rebalance.timeout", "client.", "connect.protocol",
         "exactly.once.source.support", "socket.", "send.buffer", "receive.buffer", "metadata.", "log4j.", "errors.", "log.cleaner",

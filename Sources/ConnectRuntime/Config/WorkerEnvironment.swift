@@ -8,6 +8,8 @@ package struct WorkerEnvironment: Sendable, Hashable {
     package var settings: [String: String] = [:]
     /// The level of the root logger, when one was asked for.
     package var logLevel: String?
+    /// The login configuration named in `KAFKA_OPTS`, where Java workers are told of it.
+    package var jaasFile: String?
     /// Sentences for the log at start.
     package var notices: [String] = []
 
@@ -27,6 +29,9 @@ package struct WorkerEnvironment: Sendable, Hashable {
         for (name, value) in variables.sorted(by: { $0.key < $1.key }) {
             if let key = Self.debezium[name], !value.isEmpty { settings[key] = value }
             if name == "LOG_LEVEL" || name == "CONNECT_LOG4J_ROOT_LOGLEVEL" { logLevel = value }
+            if name == "KAFKA_OPTS", let option = value.split(separator: " ").last(where: { $0.hasPrefix("-Djava.security.auth.login.config=") }) {
+                jaasFile = option.split(separator: "=", maxSplits: 1).last.map { String($0.filter { $0 != "\"" && $0 != "'" }) }
+            }
             if Self.withoutEffect.contains(name) {
                 notices.append("The environment variable \(name) has no effect, as in Debezium's image; set CONNECT_\(name) to change the setting")
             }

@@ -50,6 +50,7 @@ final class HTTPExchange: @unchecked Sendable {
             hasHead = true
             request = HTTPRequest(method: String(cString: method), target: target, headers: Self.headers(of: connection))
             table.moved(id, to: .body)
+            if let refusal = certificateRefusal { return send(refusal) }
             if let length = request.header("content-length"), UInt(length).map({ $0 > UInt(server.limits.bodyBytes) }) ?? true {
                 return send(server.tooLargeAnswer)
             }
@@ -80,6 +81,17 @@ final class HTTPExchange: @unchecked Sendable {
             respond(HTTPResponse(503, headers: [("Connection", "close")]))
         }
         return .YES
+    }
+
+    /// The answer to a client without the certificate it needs.
+    private var certificateRefusal: HTTPResponse? {
+        guard let asked = server.clientCertificates, asked != .none else { return nil }
+        switch sluice_mhd_client_certificate(connection) {
+        case 1: return nil
+        case 0 where asked == .requested: return nil
+        case 0: return RestError.response(403, "A client certificate is required (ssl.client.auth=required)")
+        default: return RestError.response(403, "The client certificate is not signed by anyone in the truststore")
+        }
     }
 
     private func send(_ response: HTTPResponse) -> MHD_Result {

@@ -37,6 +37,8 @@ package final class HTTPServer: Sendable {
     /// What a request is answered that took too long, and one whose body is too large.
     let deadlineAnswer: @Sendable () async -> HTTPResponse
     let tooLargeAnswer: HTTPResponse
+    /// Whether clients must show a certificate that is trusted, or need one only if they show any; nil: they are not asked.
+    let clientCertificates: ServerTLS.ClientAuthentication?
     let connections = HTTPConnectionTable()
     private let log = Logger("sluice.rest")
 
@@ -49,7 +51,8 @@ package final class HTTPServer: Sendable {
 
     /// Binds and starts to accept; requests are answered once `run` runs. Throws `rest.listen`.
     package init(
-        host: String, port: UInt16, limits: Limits = Limits(), deadlineAnswer: @escaping @Sendable () async -> HTTPResponse = { HTTPResponse(500) },
+        host: String, port: UInt16, tls: ServerTLS? = nil, limits: Limits = Limits(),
+        deadlineAnswer: @escaping @Sendable () async -> HTTPResponse = { HTTPResponse(500) },
         tooLargeAnswer: HTTPResponse = HTTPResponse(413), handler: @escaping Handler
     ) throws {
         self.host = host
@@ -57,18 +60,40 @@ package final class HTTPServer: Sendable {
         self.handler = handler
         self.deadlineAnswer = deadlineAnswer
         self.tooLargeAnswer = tooLargeAnswer
+        clientCertificates = tls?.trust == nil ? nil : tls?.clientAuthentication
         (exchanges, enqueue) = AsyncStream.makeStream()
         let socket = try ListeningSocket(host: host, port: port)
         self.port = socket.port
         // The daemon's callbacks hold this reference; `run` gives it back after the daemon has stopped.
         let me = Unmanaged.passRetained(self).toOpaque()
-        let started = sluice_mhd_start(socket.descriptor, Self.callbacks(me), Self.daemonLimits(limits))
+        let started = Self.withTexts(of: tls) { sluice_mhd_start(socket.descriptor, Self.callbacks(me), Self.daemonLimits(limits), $0) }
         guard let started else {
             Unmanaged<HTTPServer>.fromOpaque(me).release()
             close(socket.descriptor)
-            throw ConnectorError("rest.listen", .stop, "The HTTP daemon for \(host):\(port) did not start")
+            throw ConnectorError(
+                "rest.listen", .stop, "The HTTP daemon for \(host):\(port) did not start",
+                hint: tls == nil ? nil : "Check that certificate and key are PEM and belong together, the key's password, and ssl.enabled.protocols")
         }
         daemon.withLock { $0 = Daemon(pointer: started) }
+    }
+
+    /// The texts of an identity as C strings, for as long as the body runs.
+    private static func withTexts<R>(of tls: ServerTLS?, _ body: (sluice_mhd_tls) -> R) -> R {
+        guard let tls else { return body(sluice_mhd_tls()) }
+        func optional(_ text: String?, _ body: (UnsafePointer<CChar>?) -> R) -> R { text.map { $0.withCString(body) } ?? body(nil) }
+        return tls.certificates.withCString { certificates in
+            tls.key.value.withCString { key in
+                tls.priorities.withCString { priorities in
+                    optional(tls.keyPassword?.value) { password in
+                        optional(tls.clientAuthentication == .none ? nil : tls.trust) { trust in
+                            body(
+                                sluice_mhd_tls(
+                                    certificates: certificates, key: key, key_password: password, trust: trust, priorities: priorities))
+                        }
+                    }
+                }
+            }
+        }
     }
 
     private static func daemonLimits(_ limits: Limits) -> sluice_mhd_limits {

@@ -3,10 +3,17 @@ import JSON
 
 /// How the REST API is served: the worker's keys of the same meaning in parentheses.
 package struct RestOptions: Sendable {
-    /// (`listeners`)
-    package var host = "0.0.0.0"
-    /// 0: any free port; `RestServer.port` says which.
-    package var port: UInt16 = 8083
+    /// (`listeners`) A port of 0 is any free one; `RestServer.port` says which.
+    package var listeners = [Listener(.http, ListenAddress(host: "", port: 8083))]
+    /// (`admin.listeners`) nil: the admin routes are where the others are; none: they are nowhere.
+    package var adminListeners: [Listener]?
+    /// (`listeners.https.ssl.*`, `admin.listeners.https.ssl.*`)
+    package var tls: ServerTLS?
+    package var adminTLS: ServerTLS?
+    /// (`rest.extension.classes`)
+    package var authentication: BasicAuthentication?
+    /// (`response.http.headers.config`)
+    package var responseHeaders: ResponseHeaders?
     package var limits = HTTPServer.Limits()
     /// Origins that browsers may call from, separated by commas, or `*`; empty: none (`access.control.allow.origin`).
     package var allowedOrigins = ""
@@ -27,31 +34,57 @@ package struct RestOptions: Sendable {
 ///
 /// Shapes, codes and texts are those recorded from Kafka Connect 4.1, where it is silent those of its source.
 package struct RestServer: Sendable {
-    private let server: HTTPServer
+    private let servers: [HTTPServer]
 
     /// Binds and begins to accept; `run` serves. Throws `rest.listen`.
     package init(_ herder: any Herder, _ options: RestOptions) throws {
-        let router = Router(
-            routes: WorkerRoutes(herder: herder, options: options).routes + ConnectorRoutes(herder: herder, options: options).routes
-                + TaskRoutes(herder: herder).routes + PluginRoutes(herder: herder).routes + TopicRoutes(herder: herder).routes)
+        let main = Router(herder, options), admin = Router(routes: WorkerRoutes(herder: herder, options: options).adminRoutes)
+        var servers: [HTTPServer] = []
+        for listener in options.listeners { servers.append(try Self.serve(main, listener, options.tls, options)) }
+        for listener in options.adminListeners ?? [] { servers.append(try Self.serve(admin, listener, options.adminTLS, options)) }
+        self.servers = servers
+    }
+
+    private static func serve(_ router: Router, _ listener: Listener, _ tls: ServerTLS?, _ options: RestOptions) throws -> HTTPServer {
         let origins = AllowedOrigins(options.allowedOrigins, methods: options.allowedMethods)
-        server = try HTTPServer(
-            host: options.host, port: options.port, limits: options.limits,
+        let authentication = options.authentication, headers = options.responseHeaders
+        return try HTTPServer(
+            host: listener.address.host.isEmpty ? "0.0.0.0" : listener.address.host, port: listener.address.port,
+            tls: listener.scheme == .https ? tls : nil, limits: options.limits,
             deadlineAnswer: { RestError.response(500, "Request timed out") },
             tooLargeAnswer: RestError.response(413, "The request body is larger than \(options.limits.bodyBytes) bytes")
         ) { request in
-            origins.mark(await router.answer(request), for: request)
+            let response = if let refusal = authentication?.refusal(of: request) { refusal } else { await router.answer(request) }
+            let marked = origins.mark(response, for: request)
+            return headers?.mark(marked) ?? marked
         }
     }
 
-    /// The port bound.
-    package var port: UInt16 { server.port }
+    /// The port of each listener, in the order configured; those of the admin routes come last.
+    package var ports: [UInt16] { servers.map(\.port) }
+
+    /// The port of the first listener.
+    package var port: UInt16 { servers.first?.port ?? 0 }
 
     /// Serves until `stop`, or until the task is cancelled.
-    package func run() async { await server.run() }
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            for server in servers { group.addTask { await server.run() } }
+        }
+    }
 
     /// Makes `run` return once running requests are answered.
-    package func stop() { server.stop() }
+    package func stop() { for server in servers { server.stop() } }
+}
+
+extension Router {
+    /// Every route, those of the admin only where they have no listeners of their own.
+    init(_ herder: any Herder, _ options: RestOptions) {
+        let worker = WorkerRoutes(herder: herder, options: options)
+        self.init(
+            routes: worker.routes + (options.adminListeners == nil ? worker.adminRoutes : []) + ConnectorRoutes(herder: herder, options: options).routes
+                + TaskRoutes(herder: herder).routes + PluginRoutes(herder: herder).routes + TopicRoutes(herder: herder).routes)
+    }
 }
 
 /// Cross-origin access for browser UIs, off unless origins are configured.

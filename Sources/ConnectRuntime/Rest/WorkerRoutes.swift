@@ -13,6 +13,12 @@ struct WorkerRoutes: Sendable {
             Router.Route("GET", "/metrics", isJSON: false) { _ in
                 HTTPResponse(200, type: "text/plain; version=0.0.4; charset=utf-8", Array(await options.metrics().utf8))
             },
+        ]
+    }
+
+    /// Log levels: where `admin.listeners` says.
+    var adminRoutes: [Router.Route] {
+        [
             Router.Route("GET", "/admin/loggers") { _ in
                 .json(200, .object(Logger.levels.sorted { $0.key < $1.key }.map { ($0.key, Self.view($0.value.level, $0.value.lastModified)) }))
             },
