@@ -48,14 +48,15 @@ enum Digest {
     }
 
     /// CRC32C (Castagnoli) as base64 of its big-endian bytes, the form of `x-amz-checksum-crc32c`.
-    static func crc32cBase64(_ bytes: [UInt8]) -> String {
-        let crc = crc32c(bytes)
-        return base64([UInt8(crc >> 24), UInt8(crc >> 16 & 255), UInt8(crc >> 8 & 255), UInt8(crc & 255)])
+    static func crc32cBase64(_ bytes: [UInt8]) -> String { base64(crc: crc32c(bytes)) }
+
+    static func base64(crc: UInt32) -> String {
+        base64([UInt8(crc >> 24), UInt8(crc >> 16 & 255), UInt8(crc >> 8 & 255), UInt8(crc & 255)])
     }
 
-    /// Eight tables, eight bytes a step.
-    static func crc32c(_ bytes: [UInt8]) -> UInt32 {
-        var crc: UInt32 = .max
+    /// Eight tables, eight bytes a step. `continuing` is the CRC of the bytes before these.
+    static func crc32c(_ bytes: [UInt8], continuing previous: UInt32 = 0) -> UInt32 {
+        var crc = ~previous
         crcTables.withUnsafeBufferPointer { t in
             bytes.withUnsafeBytes { b in
                 var i = 0
