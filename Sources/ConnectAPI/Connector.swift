@@ -164,8 +164,14 @@ public protocol SinkTask {
     /// offsets the log may commit, for the partitions where they moved: every record before them is in the destination
     /// (Invariant 4).
     mutating func flush(_ reason: FlushReason) async throws -> [TopicPartition: Int64]
+    /// The log has committed these offsets that `flush` returned: what was kept in case they were read again may go. Nothing by default.
+    mutating func committed(_ offsets: [TopicPartition: Int64]) async
     /// Gives partitions up: after the last `flush(.closing)`. Drops what is buffered for them.
     mutating func close(_ partitions: [TopicPartition]) async
+}
+
+extension SinkTask {
+    public mutating func committed(_ offsets: [TopicPartition: Int64]) async {}
 }
 
 public enum FlushReason: Sendable {

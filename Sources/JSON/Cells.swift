@@ -128,24 +128,28 @@ final class DecimalCell: Cell {
 final class NumericCell: Cell {
     private let values: [Int128]
     private let scale: Int
-    init(_ values: [Int128], scale: Int) {
+    private let maximumDigits: Int?
+    init(_ values: [Int128], scale: Int, maximumDigits: Int?) {
         self.values = values
         self.scale = scale
+        self.maximumDigits = maximumDigits
     }
     override func write(_ row: Int, _ out: inout JSONWriter) throws(ConnectorError) {
-        out.raw(DecimalText.bytes(unscaled: values[row], scale: scale))
+        out.number(DecimalText.bytes(unscaled: values[row], scale: scale), maximumDigits: maximumDigits)
     }
 }
 
 final class NumericBinaryCell: Cell {
     private let values: VarBytes
     private let scale: Int
-    init(_ values: VarBytes, scale: Int) {
+    private let maximumDigits: Int?
+    init(_ values: VarBytes, scale: Int, maximumDigits: Int?) {
         self.values = values
         self.scale = scale
+        self.maximumDigits = maximumDigits
     }
     override func write(_ row: Int, _ out: inout JSONWriter) throws(ConnectorError) {
-        out.raw(DecimalText.bytes(unscaled: Array(values[row]), scale: scale))
+        out.number(DecimalText.bytes(unscaled: Array(values[row]), scale: scale), maximumDigits: maximumDigits)
     }
 }
 
@@ -210,5 +214,16 @@ final class MapCell: Cell {
             if !isObject { out.byte(UInt8(ascii: "]")) }
         }
         out.byte(UInt8(ascii: isObject ? "}" : "]"))
+    }
+}
+
+extension JSONWriter {
+    /// A decimal's text as a number, or as a string when it has more significant digits than a reader takes.
+    mutating func number(_ text: [UInt8], maximumDigits: Int?) {
+        guard let maximumDigits, text.count > maximumDigits else { return raw(text) }
+        let digits = text.prefix { $0 != UInt8(ascii: "E") }.filter { $0 >= 48 && $0 <= 57 }.drop { $0 == 48 }
+        if digits.count > maximumDigits { byte(UInt8(ascii: "\"")) }
+        raw(text)
+        if digits.count > maximumDigits { byte(UInt8(ascii: "\"")) }
     }
 }

@@ -6,6 +6,8 @@ package struct ConnectJSONOptions: Sendable, Hashable {
     package var schemasEnabled: Bool
     /// `decimal.format`.
     package var decimalFormat: DecimalFormat
+    /// With `numeric`: a decimal of more digits is a string, for readers whose numbers end there; nil: none is.
+    package var numericDigits: Int?
     /// `replace.null.with.default`: a null of a schema with a default is that default.
     package var replacesNullWithDefault: Bool
     /// `unavailable.value.placeholder`: stands for values the source did not send.

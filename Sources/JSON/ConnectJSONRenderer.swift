@@ -113,13 +113,13 @@ struct RowCompiler {
         case .utcMicros(let values, let digits): cell(TimestampCell(values, fractionDigits: digits))
         case .binary(let values):
             if let scale = ConnectJSONValue.numericScale(column.schema, options) {
-                cell(NumericBinaryCell(values, scale: scale))
+                cell(NumericBinaryCell(values, scale: scale, maximumDigits: options.numericDigits))
             } else {
                 cell(BinaryCell(values))
             }
         case .decimal128(let values):
             if let scale = ConnectJSONValue.numericScale(column.schema, options) {
-                cell(NumericCell(values, scale: scale))
+                cell(NumericCell(values, scale: scale, maximumDigits: options.numericDigits))
             } else {
                 cell(DecimalCell(values))
             }

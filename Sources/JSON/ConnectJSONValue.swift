@@ -18,7 +18,7 @@ package enum ConnectJSONValue {
         case .string(let s): out.string(s)
         case .bytes(let bytes):
             if let scale = numericScale(schema, options) {
-                out.raw(DecimalText.bytes(unscaled: bytes, scale: scale))
+                out.number(DecimalText.bytes(unscaled: bytes, scale: scale), maximumDigits: options.numericDigits)
             } else {
                 bytes.withUnsafeBytes { out.base64($0) }
             }

@@ -10,6 +10,8 @@ package struct HTTPRequest: Sendable {
     package var connectTimeoutMilliseconds = 10_000
     /// For the whole exchange; nil: a minute, and more for a large body.
     package var timeoutMilliseconds: Int?
+    /// Seconds of less than 1 KiB/s after which the exchange is given up; nil: never, for servers that hold an answer back.
+    package var stallSeconds: Int? = 30
 
     package init(
         method: String, url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = [], proxy: String? = nil,

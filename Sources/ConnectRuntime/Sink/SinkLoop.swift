@@ -189,6 +189,7 @@ struct SinkLoop<Sink: SinkTask> {
         do {
             try await log.commit(offsets, group: group)
             progress.commit(offsets)
+            await task.committed(offsets)
             let spent = start.duration(to: .now).milliseconds
             counters.update {
                 $0.commitTime.record(spent)
