@@ -54,9 +54,10 @@ let package = Package(
             swiftSettings: strict),
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
         connector("ConnectorsObjectStore", "ObjectStore", ["JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CXattr", "CZlib"]),
+        connector("ConnectorsSnowflake", "Snowflake", ["ConnectorsObjectStore", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CZlib"]),
         connector("ConnectorsFileStream", "FileStream", ["JSON"]),
         connector("ConnectorsCSV", "CSV", ["CSV", "JSON", "JavaRegex", "CZlib", "CZstd"]),
-        connector("Connectors", "Registry", ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream", "ConnectorsCSV"]),
+        connector("Connectors", "Registry", ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream", "ConnectorsCSV", "ConnectorsSnowflake"]),
         .executableTarget(
             name: "sluice", dependencies: ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON", "CCurl"], swiftSettings: strict),
 
@@ -79,6 +80,7 @@ let package = Package(
         tests("ConnectorsPostgresTests", ["ConnectAPI", "ConnectorsPostgres", "JSON"], resources: [.copy("Golden")]),
         tests("ConnectorsObjectStoreTests", ["ConnectAPI", "ConnectorsObjectStore", "JSON", "Transport"], resources: [.copy("Golden")]),
         tests("ConnectorsCSVTests", ["ConnectAPI", "CSV", "ConnectorsCSV"]),
+        tests("ConnectorsSnowflakeTests", ["ConnectAPI", "ConnectorsObjectStore", "ConnectorsSnowflake", "JSON", "Transport"], resources: [.copy("Golden")]),
         tests("IntegrationTests", ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON"]),
         tests("ChaosTests", ["ConnectAPI", "JSON"]),
     ],

@@ -29,3 +29,11 @@ if [ "${1:-build}" = test ] && ! cmp -s Tests/requirements.txt .venv/requirement
   .venv/bin/pip install -q --disable-pip-version-check -r Tests/requirements.txt
   cp Tests/requirements.txt .venv/requirements.txt
 fi
+
+if [ "${1:-build}" = test ] && ! cmp -s Tests/requirements-fakesnow.txt .venv-fakesnow/requirements.txt; then
+  echo "setup: fakesnow for the tests (.venv-fakesnow)"
+  python3 -m venv .venv-fakesnow
+  .venv-fakesnow/bin/pip install -q --disable-pip-version-check -r Tests/requirements-fakesnow.txt
+  .venv-fakesnow/bin/pip install -q --disable-pip-version-check --no-deps fakesnow==0.12.1
+  cp Tests/requirements-fakesnow.txt .venv-fakesnow/requirements.txt
+fi

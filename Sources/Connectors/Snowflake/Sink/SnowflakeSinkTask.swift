@@ -1,0 +1,71 @@
+public import ConnectAPI
+import ConnectorsObjectStore
+import Transport
+
+/// Hands what the runtime brings to the way of ingestion that was configured.
+public struct SnowflakeSinkTask: SinkTask {
+    private var ingestion: any Ingestion
+    private let session: Session
+    private let pool: BlockingPool
+    private var openPartitions: Set<TopicPartition> = []
+
+    init(
+        _ configuration: SnowflakeSinkConfiguration, _ context: TaskContext, clock: @escaping @Sendable () -> Int64 = { WallClock.milliseconds }
+    ) throws {
+        let pool = BlockingPool(threads: 8), transport = HTTPTransport()
+        let metrics = SnowflakeMetrics(context.metrics, connector: context.connector, task: context.task)
+        let client = ServiceClient(
+            url: try configuration.accountURL, settings: configuration.clientSettings, transport: transport, pool: pool, onRetry: { metrics.retried($0) })
+        let credential = try configuration.credential(client)
+        let session = Session(try configuration.sessionSettings(connector: context.connector), credential, client, log: context.log)
+        let setup = TableSetup(
+            session, .init(createsTables: configuration.createTables, evolves: configuration.evolution, role: configuration.role), log: context.log)
+        let layout = configuration.rowLayout, connector = context.connector
+        let database = session.settings.database, schema = session.settings.schema
+        self.pool = pool
+        self.session = session
+
+        let ownStage = configuration.stageName.flatMap { ObjectName(configured: $0) }
+        let external = try configuration.stageBucket
+        let stageName: @Sendable (ObjectName) -> ObjectName = { table in
+            (ownStage ?? VendorNames.stage(connector, table: table)).qualified(database: database, schema: schema)
+        }
+        let reference: @Sendable (ObjectName) -> String = { stageName($0).stageReference }
+        let copy = CopyLoader(session: session, setup: setup, stage: reference, layout: layout.layout, log: context.log)
+        let log = context.log
+        let makeStage: @Sendable (ObjectName) async throws -> any Stage = { table in
+            if let external {
+                let uploads = try S3Uploads(external.place, pool: pool, log: log, onRetry: { metrics.retried($0) })
+                return ExternalStage(reference: reference(table), uploads: uploads, prefix: external.prefix)
+            }
+            if ownStage == nil { try await setup.createStage(stageName(table)) }
+            return InternalStage(reference(table), session: session, transport: transport, pool: pool, log: log, onRetry: { metrics.retried($0) })
+        }
+        ingestion = StagedIngestion(
+            .init(
+                connector: connector, layout: layout, rotation: configuration.rotation, tables: try TableMap(configuration.topicMap), database: database,
+                schema: schema, setup: setup, loader: copy, stage: makeStage, isSnowpipe: false, loadInterval: .seconds(configuration.copyInterval),
+                flushesOnStop: configuration.flushOnStop, removesFiles: configuration.removeFiles, budget: max(context.memoryBudget, 1 << 20),
+                metrics: metrics, log: context.log, reject: context.reject, clock: clock))
+    }
+
+    public mutating func open(_ partitions: [TopicPartition]) async throws -> [TopicPartition: Int64] {
+        openPartitions.formUnion(partitions)
+        try await ingestion.open(partitions)
+        return [:]
+    }
+
+    public mutating func write(_ batch: ConsumedBatch) async throws { try await ingestion.write(batch) }
+
+    public mutating func flush(_ reason: FlushReason) async throws -> [TopicPartition: Int64] { try await ingestion.flush(reason) }
+
+    public mutating func committed(_ offsets: [TopicPartition: Int64]) async { await ingestion.committed(offsets) }
+
+    public mutating func close(_ partitions: [TopicPartition]) async {
+        await ingestion.close(partitions)
+        openPartitions.subtract(partitions)
+        guard openPartitions.isEmpty else { return }
+        await session.close()
+        pool.stop()
+    }
+}
