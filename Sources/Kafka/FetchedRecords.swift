@@ -18,6 +18,20 @@ package struct FetchedRecords: Sendable {
     package var nextOffset: Int64 { firstOffset + Int64(count) }
     package var byteCount: Int { (key?.values.bytes.count ?? 0) + (value?.values.bytes.count ?? 0) + count * 16 }
 
+    /// Without its first rows; nil when none is left.
+    package func dropping(_ rows: Int) -> FetchedRecords? {
+        guard rows < count else { return nil }
+        func rest(_ bytes: KafkaBatch.Bytes) -> KafkaBatch.Bytes {
+            let first = Int(bytes.values.offsets[rows])
+            let offsets = bytes.values.offsets[rows...].map { $0 - Int32(first) }
+            return .init(
+                VarBytes(offsets: offsets, bytes: Array(bytes.values.bytes[first...])), present: bytes.present?.slice(rows..<count))
+        }
+        return FetchedRecords(
+            partition: partition, firstOffset: firstOffset + Int64(rows), count: count - rows, key: key.map(rest), value: value.map(rest),
+            timestamps: Array(timestamps[rows...]), headers: headers.map { .init($0.name, rest($0.bytes), rows: $0.rows?.slice(rows..<count)) })
+    }
+
     /// One record, for internal topics.
     package func record(_ row: Int) -> KafkaRecord {
         func bytes(_ b: KafkaBatch.Bytes?) -> [UInt8]? { b.flatMap { $0.present.map { $0[row] } ?? true ? Array($0.values[row]) : nil } }

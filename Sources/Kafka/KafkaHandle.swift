@@ -38,8 +38,10 @@ final class KafkaHandle: @unchecked Sendable {
             guard let text else { return }
             ClientState.log.debug(String(cString: text))
         }
+        // Whoever asks whether a topic is there must not make it by asking, as a producer would.
+        if role == .admin { rd_kafka_conf_set(conf, "allow.auto.create.topics", "false", &text, text.count) }
         prepare(conf)
-        guard let rk = rd_kafka_new(role == .consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, &text, text.count) else {
+        guard let rk = rd_kafka_new(role == .producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, &text, text.count) else {
             rd_kafka_conf_destroy(conf)
             retained.release()
             throw ConnectorError("kafka.config_invalid", .stop, "The Kafka client \(name) cannot be made: \(Self.string(text))")

@@ -37,8 +37,9 @@ struct RunCommand {
         try WorkerFile.makeDirectory(data)
         let embedded = try await EmbeddedLog.open(directory: data)
         let plugins = PluginRegistry.builtIn()
+        let topics = kafkaLog(positions: embedded)
         let services = TaskServices(
-            log: embedded, worker: config, sourceBudget: ByteBudget(capacity: Int(config.settings.sourceBuffer)), scratchDirectory: data + "/scratch",
+            log: topics ?? embedded, worker: config, sourceBudget: ByteBudget(capacity: Int(config.settings.sourceBuffer)), scratchDirectory: data + "/scratch",
             transforms: { values in
                 let chain = try TransformChain(values, plugins: plugins)
                 return { try chain.apply($0) }
@@ -47,7 +48,8 @@ struct RunCommand {
         let herder = try StandaloneHerder(
             plugins: plugins, services: services, store: embedded.store, metrics: MetricsRegistry(),
             info: WorkerInfo(
-                version: config.settings.reportedVersion, commit: Self.commit, clusterID: embedded.clusterID,
+                version: config.settings.reportedVersion, commit: Self.commit,
+                clusterID: try await topics?.clusterID() ?? embedded.clusterID,
                 workerID: config.workerID(host: "127.0.0.1", port: config.listen.port)))
         let rest = try RestServer(herder, try restOptions(herder))
         let advertised = config.listeners.firstIndex(of: config.advertisedListener) ?? 0
@@ -85,20 +87,32 @@ struct RunCommand {
             } catch {
                 log.error("The worker cannot go on: \(error)")
                 group.cancelAll()
-                await shutDown(herder, rest, serving, embedded)
+                await shutDown(herder, rest, serving, topics, embedded)
                 throw ExitStatus(code: 1)
             }
             group.cancelAll()
-            await shutDown(herder, rest, serving, embedded)
+            await shutDown(herder, rest, serving, topics, embedded)
         }
         log.info("Kafka Connect stopped")
     }
 
-    private func shutDown(_ herder: any WorkerHerder, _ rest: RestServer, _ serving: Task<Void, Never>, _ log: EmbeddedLog) async {
+    private func shutDown(
+        _ herder: any WorkerHerder, _ rest: RestServer, _ serving: Task<Void, Never>, _ topics: KafkaLog?, _ embedded: EmbeddedLog
+    ) async {
         rest.stop()
         await herder.shutDown()
         await serving.value
-        await log.close()
+        await topics?.close()
+        await embedded.close()
+    }
+
+    /// With `bootstrap.servers` the topics are Kafka's; a worker without a group keeps configurations and positions in its data directory.
+    private func kafkaLog(positions: EmbeddedLog) -> KafkaLog? {
+        guard let servers = config.settings.bootstrapServers, !servers.isEmpty else { return nil }
+        log.info("Topics are in Kafka at \(servers)")
+        let clients = KafkaClients(worker: config.values)
+        return KafkaLog(
+            clients: clients, topics: KafkaTopicCreator(clients, isEnabled: config.settings.topicCreation), offsets: LocalOffsetStore(positions))
     }
 
     private struct Stopped: Error {

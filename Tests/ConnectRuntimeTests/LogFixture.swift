@@ -1,13 +1,22 @@
 import ConnectAPI
 import Foundation
+import Kafka
 import TestSupport
 import Testing
 
 @testable import ConnectRuntime
 
-/// The implementations the laws of `Log` hold for.
+/// The implementations the laws of `Log` hold for. A real broker takes part where `KAFKA_HOME` names a distribution.
 enum LogImplementation: String, CaseIterable, CustomTestStringConvertible {
-    case embedded
+    case embedded, mockKafka, kafka
+
+    static var allCases: [LogImplementation] { [.embedded, .mockKafka] + (KafkaBroker.isAvailable ? [.kafka] : []) }
+    /// Those that hold columns. In Kafka a record is bytes, and who rendered them is not written there.
+    static var columnar: [LogImplementation] { [.embedded] }
+    /// Those that keep a snapshot unit out of sight until it is published.
+    static var staging: [LogImplementation] { [.embedded] }
+    /// Those whose groups can be altered: the mock answers no such request.
+    static var altering: [LogImplementation] { allCases.filter { $0 != .mockKafka } }
 
     var testDescription: String { rawValue }
 
@@ -15,6 +24,11 @@ enum LogImplementation: String, CaseIterable, CustomTestStringConvertible {
     func withLog<R>(_ body: (any Log) async throws -> R) async throws -> R {
         switch self {
         case .embedded: try await withEmbeddedLog { log, _ in try await body(log) }
+        case .mockKafka: try await withMockKafkaLog { log, _ in try await body(ScopedLog(log, scope: "law-")) }
+        case .kafka:
+            try await withKafka { broker in
+                try await withKafkaLog(broker.bootstrapServers) { try await body(ScopedLog($0, scope: "law-\(UUID().uuidString)-")) }
+            }
         }
     }
 }

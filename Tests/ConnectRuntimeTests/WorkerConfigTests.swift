@@ -68,11 +68,6 @@ import Testing
         #expect(config.notices.contains { $0.contains("'custom_key-x' was supplied but isn't a known config") })
     }
 
-    @Test func kafkaIsRefusedInWordsUntilItIsThere() {
-        let error = #expect(throws: ConnectorError.self) { try WorkerConfig(environment: ["BOOTSTRAP_SERVERS": "kafka:9092"]) }
-        #expect(error?.message.contains("remove bootstrap.servers") == true)
-    }
-
     @Test func aConnectorsOwnConverterTakesOnlyItsOwnSettings() throws {
         let config = try WorkerConfig(file: ["value.converter.schemas.enable": "false"])
         #expect(config.rendering(for: ["value.converter.schemas.enable": "true"]).value.settings == ["schemas.enable": "false"])

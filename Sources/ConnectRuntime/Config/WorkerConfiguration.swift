@@ -104,12 +104,6 @@ package struct WorkerConfiguration: ConnectConfiguration {
 
     package func crossCheck() -> [Diagnostic] {
         var findings: [Diagnostic] = []
-        if let servers = bootstrapServers, !servers.isEmpty {
-            findings.append(
-                Diagnostic(
-                    "bootstrap.servers",
-                    "Kafka as the log comes with the next release; remove bootstrap.servers (or unset BOOTSTRAP_SERVERS) to use the embedded log"))
-        }
         for (key, listeners) in [("listeners", listeners), ("admin.listeners", adminListeners ?? [])] {
             for listener in listeners where Listener(listener) == nil {
                 findings.append(

@@ -14,6 +14,8 @@ package protocol Appender: Sendable {
     func append(_ frame: Frame) -> PendingAppend
     /// Makes a staged unit visible, in staging order, and moves the position, in one commit: a flip of marks, not a copy.
     func publish(unit: String, at position: SourcePosition) -> PendingAppend
+    /// Nothing more of this appender gets into the log; what is under way fails where that is still possible (Invariant 7).
+    func fence()
 }
 
 /// An append under way.

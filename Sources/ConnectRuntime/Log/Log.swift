@@ -1,7 +1,7 @@
 package import ConnectAPI
 
 /// The durable heart between sources and sinks: topics of columns, source positions, consumer offsets. Two implementations pass one suite:
-/// `EmbeddedLog` (SQLite) and, with `bootstrap.servers`, Kafka.
+/// `EmbeddedLog` (SQLite) and, with `bootstrap.servers`, `KafkaLog`.
 ///
 /// Offsets number records, from 0 and without gaps. Order within a topic partition is the order of `append` (Invariant 3).
 package protocol Log: ReadableLog {
@@ -69,10 +69,16 @@ package struct Producer: Sendable, Hashable {
     package let task: Int
     /// How the records are rendered where somebody reads them as bytes (`sluice tap`, Kafka, dead letters).
     package let rendering: Rendering
-    package init(connector: String, task: Int, rendering: Rendering) {
+    /// The connector's configuration, resolved: topics are made and clients set up by it where the log is Kafka.
+    package let config: [String: String]
+    /// Grows with every start of the task; a log that others share refuses an older one.
+    package let epoch: Int64
+    package init(connector: String, task: Int, rendering: Rendering, config: [String: String] = [:], epoch: Int64 = 0) {
         self.connector = connector
         self.task = task
         self.rendering = rendering
+        self.config = config
+        self.epoch = epoch
     }
 }
 

@@ -21,6 +21,8 @@ final class LogOutput: SourceOutput {
     private let topics = Mutex<Set<String>>([])
     private let units = Mutex<Set<String>>([])
     private let queue: FrameQueue
+    /// What `drain` appends through, for `fence`.
+    private let current = Mutex<(appender: (any Appender)?, isFenced: Bool)>((nil, false))
 
     init(
         log: any Log, producer: Producer, budget: ByteBudget, transforms: TransformStage, tolerance: ErrorTolerance, counters: TaskCounters,
@@ -150,7 +152,8 @@ final class LogOutput: SourceOutput {
     /// Appends what is emitted until `finish` or `fence`. Runs in a task of its own, so that stopping the source's task does not lose what it
     /// emitted. While one frame waits for the disk the next is encoded; more than a few under way would only make commits larger.
     func drain() async {
-        var appender = log.appender(for: producer)
+        var appender = open()
+        defer { current.withLock { $0.appender = nil } }
         var underWay: [UnderWay] = []
         var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(10))
 
@@ -183,7 +186,7 @@ final class LogOutput: SourceOutput {
                 counters.update { $0.retries += 1 }
                 report.warn("Could not append to the log, trying again in \(Int(wait.milliseconds)) ms: \(error)")
                 try? await Task.sleep(for: wait)
-                appender = log.appender(for: producer)
+                appender = open()
                 for i in underWay.indices { underWay[i].pending = append(underWay[i].entries, underWay[i].batches) }
                 continue
             } catch {
@@ -213,8 +216,22 @@ final class LogOutput: SourceOutput {
     /// What was emitted is still made durable; then `drain` returns.
     func finish() { queue.finish() }
 
+    private func open() -> any Appender {
+        let appender = log.appender(for: producer)
+        let isFenced = current.withLock { current in
+            current.appender = appender
+            return current.isFenced
+        }
+        if isFenced { appender.fence() }
+        return appender
+    }
+
     /// Invariant 7: a task that did not stop in time gets nothing more into the log.
     func fence() {
+        current.withLock { current in
+            current.isFenced = true
+            return current.appender
+        }?.fence()
         budget.release(queue.fail(ConnectorError("runtime.fenced", .stop, "The task of \(producer.connector) was stopped and may write no more")))
     }
 

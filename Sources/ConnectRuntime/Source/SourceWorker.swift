@@ -107,7 +107,9 @@ package final class SourceWorker: TaskWorker {
     private func makeOutput() throws -> LogOutput {
         LogOutput(
             log: services.log,
-            producer: Producer(connector: assignment.connector, task: assignment.task, rendering: services.worker.rendering(for: assignment.config)),
+            producer: Producer(
+                connector: assignment.connector, task: assignment.task, rendering: services.worker.rendering(for: assignment.config),
+                config: assignment.config),
             budget: services.sourceBudget, transforms: TransformStage(apply: try services.transforms(assignment.config)),
             tolerance: ErrorTolerance(assignment.config), counters: counters, gate: gate, report: log, onTopic: assignment.onTopic)
     }

@@ -39,6 +39,8 @@ final class EmbeddedAppender: Appender {
         }
     }
 
+    func fence() { failure.set(ConnectorError("runtime.fenced", .stop, "The task of \(producer.connector) was stopped and may write no more")) }
+
     private func submit(
         bytes: Int, refusal: (any Error)? = nil, _ apply: @escaping @Sendable (inout LogTransaction) throws -> Void
     ) -> PendingAppend {

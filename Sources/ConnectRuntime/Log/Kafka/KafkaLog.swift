@@ -1,0 +1,110 @@
+package import ConnectAPI
+import Kafka
+import Synchronization
+
+/// The log in Apache Kafka: topics as Kafka Connect and Debezium write them, for everybody to read.
+///
+///     appender ─▶ KafkaWriter (a thread a producer): converters, murmur2, librdkafka ─▶ brokers ─ acknowledged ─▶ SourceOffsetStore
+///     sink task ◀─ KafkaLogConsumer: member of group connect-<name>            tap, REST ◀─ KafkaReader: any partition from any offset
+///
+/// A record is bytes here: what is read is a batch of byte columns, which the reader's converters parse. A position is written after the
+/// records before it were acknowledged by all replicas in sync (Invariant 2); what a crash leaves between the two is sent again. A snapshot unit's
+/// rows go out as they come, so those of an unfinished unit may come twice.
+package final class KafkaLog: Log {
+    let writers: KafkaWriters
+    let clients: KafkaClients
+    private let reader: KafkaReader
+    private let offsets: any SourceOffsetStore
+    /// Answers for groups without being a member of them.
+    private let admin: Mutex<KafkaAdmin?> = Mutex(nil)
+
+    package init(clients: KafkaClients, topics: any TopicCreator, offsets: any SourceOffsetStore) {
+        self.clients = clients
+        self.offsets = offsets
+        reader = KafkaReader(clients)
+        writers = KafkaWriters { producer in
+            try KafkaWriter(
+                producer, client: try clients.producer("connector-producer-\(producer.connector)-\(producer.task)", config: producer.config),
+                topics: topics, offsets: offsets)
+        }
+    }
+
+    package func close() async {
+        await writers.close()
+        await reader.close()
+    }
+
+    // MARK: Writing
+
+    package func appender(for producer: Producer) -> any Appender { KafkaAppender(self, producer) }
+
+    package func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws {
+        try await appender(for: producer).append(Frame(batches, at: nil)).durable()
+    }
+
+    /// What was sent stays: it is in the topics already.
+    package func discard(unit: String?, connector: String) async throws {}
+
+    // MARK: Positions
+
+    package func sourcePositions(of connector: String) async throws -> [SourcePosition] { try await offsets.positions(of: connector) }
+
+    package func alterSourcePositions(of connector: String, _ positions: [SourcePosition]?) async throws {
+        try await offsets.alter(positions, of: connector)
+    }
+
+    // MARK: Groups
+
+    private func administration() throws -> KafkaAdmin {
+        try admin.withLock { admin in
+            if let admin { return admin }
+            let made = try clients.admin()
+            admin = made
+            return made
+        }
+    }
+
+    /// The cluster's id. Throws `kafka.unreachable` when no broker answers: then nothing else would either.
+    package func clusterID() async throws -> String {
+        guard let id = try await administration().clusterID() else {
+            throw ConnectorError(
+                "kafka.unreachable", .stop, "No Kafka broker answered within 30 seconds", hint: "Check bootstrap.servers, security.protocol and the brokers")
+        }
+        return id
+    }
+
+    package func consumerOffsets(of group: String) async throws -> [TopicPartition: Int64] { try await administration().groupOffsets(group) }
+
+    package func commit(_ offsets: [TopicPartition: Int64], group: String) async throws { try await administration().alterGroupOffsets(group, offsets) }
+
+    package func alterConsumerOffsets(of group: String, _ offsets: [TopicPartition: Int64?]?) async throws {
+        let admin = try administration()
+        guard let offsets else { return try await admin.deleteGroup(group) }
+        try await admin.alterGroupOffsets(group, offsets.compactMapValues { $0 })
+        try await admin.deleteGroupOffsets(group, offsets.filter { $0.value == nil }.map(\.key))
+    }
+
+    // MARK: Reading
+
+    package func read(_ partition: TopicPartition, from offset: Int64, maxBytes: Int) async throws -> [StoredBatch] {
+        try await reader.read(partition, from: offset, maxBytes: maxBytes)
+    }
+
+    package func topics() async throws -> [String: [PartitionRange]] { try await reader.topics() }
+
+    package func waitForRecords(past offsets: [TopicPartition: Int64], timeout: Duration) async {
+        let deadline = ContinuousClock.now + timeout, known = Set(offsets.keys.map(\.topic))
+        var pause: Duration = .milliseconds(20)
+        var before: Set<String>?
+        while ContinuousClock.now < deadline, !Task.isCancelled {
+            // An answer that does not come is no record either.
+            if let ends = try? await reader.ends(Array(offsets.keys)), offsets.contains(where: { ends[$0.key] ?? 0 > $0.value }) { return }
+            if let names = try? await reader.topicNames() {
+                if let before, !names.subtracting(before).subtracting(known).isEmpty { return }
+                before = before ?? names
+            }
+            try? await Task.sleep(for: min(pause, ContinuousClock.now.duration(to: deadline)))
+            pause = min(pause * 2, .milliseconds(500))
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import ConnectAPI
+import Foundation
+import Kafka
+import TestSupport
+import Testing
+
+@testable import ConnectRuntime
+
+/// What is particular to the log in Kafka; the laws of every log are in `LogLawTests`.
+@Suite struct KafkaLogTests {
+    /// Key, value and headers of every record, rendered by hand.
+    private func rendered(_ batch: RecordBatch, _ rendering: Rendering) throws -> [KafkaRecord] {
+        let key = try Converters.make(rendering.key, isKey: true), value = try Converters.make(rendering.value, isKey: false)
+        let keys = try key.render(batch.key, count: batch.count, nullSchemaRows: nil, topic: batch.topic)
+        let values = try value.render(batch.value, count: batch.count, nullSchemaRows: batch.tombstones, topic: batch.topic)
+        let headers = try HeaderRendering(batch, try Converters.make(rendering.header, isKey: false))
+        return (0..<batch.count).map { row in
+            KafkaRecord(
+                topic: batch.topic, partition: 0, key: keys.bytes(row).map(Array.init), value: values.bytes(row).map(Array.init),
+                headers: headers.headers(row).map { .init($0.name, $0.value.map(Array.init)) }, timestamp: batch.timestamps[row].integerValue)
+        }
+    }
+
+    @Test func recordsAreTheBytesTheConvertersWrite() async throws {
+        var random = SeededGenerator.printed()
+        try await withMockKafkaLog { log, mock in
+            let producer = Producer.named("c")
+            var sent: [KafkaRecord] = []
+            while sent.count < 1000 {
+                var batch = RecordBatch.random(topic: "t", rows: Int.random(in: 1...90, using: &random), using: &random)
+                // Times before 1970 are none to Kafka.
+                batch.timestamps = Column(RecordBatch.timestampSchema, (0..<batch.count).map { .integer(1_700_000_000_000 + Int64($0)) })
+                // A null where the schema has none cannot be written as JSON.
+                guard let records = try? rendered(batch, producer.rendering) else { continue }
+                try await log.append(Frame([batch], at: nil), by: producer)
+                sent += records
+            }
+            var found: [KafkaRecord] = []
+            while let last = try await log.read(TopicPartition("t", 0), from: Int64(found.count), maxBytes: 1 << 16).nonEmpty {
+                for stored in last { found += try rendered(stored.batch, .bytes) }
+            }
+            #expect(found.count == sent.count)
+            for (a, b) in zip(found, sent) { #expect(a == b) }
+        }
+    }
+
+    @Test func whatIsRefusedFailsItsFrameAndAllBehindIt() async throws {
+        try await withMockKafkaLog { log, mock in
+            try await refusal(log, mock)
+            #expect(try await log.sourcePositions(of: "c") == [.at(1)])
+            // The next run begins again.
+            let next = log.appender(for: .named("c"))
+            try await next.append(Frame([.numbers([2, 3])], at: .at(3))).durable()
+            #expect(try await log.sourcePositions(of: "c") == [.at(3)])
+        }
+    }
+
+    private func refusal(_ log: KafkaLog, _ mock: MockKafka) async throws {
+        let appender = log.appender(for: .named("c"))
+        try await appender.append(Frame([.numbers([1])], at: .at(1))).durable()
+        mock.failProduce(29, times: 1)
+        let refused = appender.append(Frame([.numbers([2])], at: .at(2)))
+        let error = await #expect(throws: ConnectorError.self) { try await refused.durable() }
+        #expect(error?.code == KafkaError.notAuthorized && error?.disposition == .stop)
+        let behind = appender.append(Frame([.numbers([3])], at: .at(3)))
+        await #expect(throws: ConnectorError.self) { try await behind.durable() }
+    }
+
+    @Test func aFencedAppenderIsAnswered() async throws {
+        try await withMockKafkaLog { log, mock in
+            let appender = log.appender(for: .named("c"))
+            try await appender.append(Frame([.numbers([1])], at: .at(1))).durable()
+            mock.setBroker(up: false)
+            let pending = appender.append(Frame([.numbers([2])], at: .at(2)))
+            try await Task.sleep(for: .milliseconds(100))
+            appender.fence()
+            await #expect(throws: ConnectorError.self) { try await pending.durable() }
+            #expect(try await log.sourcePositions(of: "c") == [.at(1)])
+            mock.setBroker(up: true)
+        }
+    }
+
+    @Test func framesWaitForABrokerThatIsAway() async throws {
+        try await withMockKafkaLog { log, mock in
+            let appender = log.appender(for: .named("c"))
+            try await appender.append(Frame([.numbers([0])], at: .at(0))).durable()
+            mock.setBroker(up: false)
+            let pending = (1..<50 as Range<Int64>).map { appender.append(Frame([.numbers([$0])], at: .at($0))) }
+            try await Task.sleep(for: .milliseconds(500))
+            #expect(pending.allSatisfy { !$0.isDone })
+            #expect(try await log.sourcePositions(of: "c") == [.at(0)])
+            mock.setBroker(up: true)
+            for append in pending { try await append.durable() }
+            #expect(try await ScopedLog(log, scope: "").numbers() == Array(0..<50))
+            #expect(try await log.sourcePositions(of: "c") == [.at(49)])
+        }
+    }
+
+    @Test func topicsAreMadeByTheFirstGroupThatTakesThem() throws {
+        let none = try TopicCreationRules(["tasks.max": "1"])
+        if none != nil { Issue.record("rules without any key") }
+        let rules = try #require(
+            try TopicCreationRules([
+                "topic.creation.default.partitions": "3", "topic.creation.default.replication.factor": "1", "topic.creation.default.cleanup.policy": "compact",
+                "topic.creation.groups": "wide, odd", "topic.creation.wide.include": "shop\\.orders.*", "topic.creation.wide.exclude": ".*_old",
+                "topic.creation.wide.partitions": "12", "topic.creation.wide.retention.ms": "1000", "topic.creation.odd.include": "shop.*",
+            ]))
+        #expect(
+            try rules.topic("shop.orders")
+                == .init("shop.orders", partitions: 12, replicationFactor: 1, config: ["retention.ms": "1000"]))
+        #expect(try rules.topic("shop.orders_old") == .init("shop.orders_old", partitions: 3, replicationFactor: 1))
+        #expect(try rules.topic("else") == .init("else", partitions: 3, replicationFactor: 1, config: ["cleanup.policy": "compact"]))
+        let bad = try #require(try TopicCreationRules(["topic.creation.default.partitions": "none"]))
+        #expect(throws: ConnectorError.self) { try bad.topic("t") }
+    }
+}
+
+extension Array {
+    fileprivate var nonEmpty: Self? { isEmpty ? nil : self }
+}
+
+/// Against a real broker: what the mock cannot show.
+@Suite(.enabled(if: KafkaBroker.isAvailable)) struct KafkaLogBrokerTests {
+    @Test func topicsAreMadeAsConfigured() async throws {
+        try await withKafka { broker in
+            try await withKafkaLog(broker.bootstrapServers) { log in
+                let topic = "made-\(UUID().uuidString)"
+                let producer = Producer(
+                    connector: "c-\(topic)", task: 0, rendering: Producer.named("").rendering,
+                    config: [
+                        "topic.creation.default.partitions": "3", "topic.creation.default.replication.factor": "-1",
+                        "topic.creation.default.cleanup.policy": "compact",
+                    ])
+                try await log.append(Frame([.numbers(0..<100, topic: topic)], at: .at(1)), by: producer)
+                let admin = try KafkaClients(worker: ["bootstrap.servers": broker.bootstrapServers]).admin()
+                #expect(try await admin.partitionCounts(topic: topic) == [topic: 3])
+                #expect(try await admin.describeConfig(topic: topic)["cleanup.policy"] == "compact")
+                #expect(try await log.topics()[topic]?.reduce(0) { $0 + $1.end } == 100)
+            }
+        }
+    }
+
+    @Test func aRecordLargerThanTheTopicTakesIsSaid() async throws {
+        try await withKafka { broker in
+            try await withKafkaLog(broker.bootstrapServers) { log in
+                let topic = "small-\(UUID().uuidString)"
+                let producer = Producer(
+                    connector: "c-\(topic)", task: 0, rendering: Producer.named("").rendering,
+                    config: [
+                        "topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1",
+                        "topic.creation.default.max.message.bytes": "20000", "producer.override.max.request.size": "10000000",
+                    ])
+                let error = await #expect(throws: ConnectorError.self) {
+                    try await log.append(Frame([.numbers([1], topic: topic, padding: 30_000)], at: .at(1)), by: producer)
+                }
+                #expect(error?.code == KafkaError.recordTooLarge && error?.hint?.contains("max.message.bytes") == true)
+            }
+        }
+    }
+}
