@@ -48,12 +48,13 @@ let package = Package(
         .target(name: "Transport", dependencies: ["ConnectAPI", "CCurl"], swiftSettings: strict),
         // The client library alone: topics, records and groups, nothing of connectors.
         .target(name: "Kafka", dependencies: ["ConnectAPI", "CRdKafka"], swiftSettings: strict),
+        .target(name: "Avro", dependencies: ["ConnectAPI", "JSON", "CZstd", "CSnappy", "CZlib"], swiftSettings: strict),
         .target(
             name: "ConnectRuntime",
             dependencies: ["ConnectAPI", "JSON", "JavaRegex", "Kafka", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
             swiftSettings: strict),
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
-        connector("ConnectorsObjectStore", "ObjectStore", ["JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CXattr", "CZlib"]),
+        connector("ConnectorsObjectStore", "ObjectStore", ["Avro", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CXattr", "CZlib"]),
         connector("ConnectorsSnowflake", "Snowflake", ["ConnectorsObjectStore", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CZlib"]),
         connector("ConnectorsFileStream", "FileStream", ["JSON"]),
         connector("ConnectorsCSV", "CSV", ["CSV", "JSON", "JavaRegex", "CZlib", "CZstd"]),
@@ -75,6 +76,7 @@ let package = Package(
         tests("ConnectAPITests", ["ConnectAPI"]),
         tests("KafkaTests", ["ConnectAPI", "Kafka"]),
         tests("JSONTests", ["ConnectAPI", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
+        tests("AvroTests", ["Avro", "ConnectAPI", "JSON"]),
         tests("ParquetTests", ["ConnectAPI", "Parquet"]),
         tests("ConnectRuntimeTests", ["ConnectAPI", "ConnectRuntime", "Kafka", "ConnectorsFileStream", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ConnectorsPostgresTests", ["ConnectAPI", "ConnectorsPostgres", "JSON"], resources: [.copy("Golden")]),

@@ -51,8 +51,19 @@ import TestSupport
         return try text(Array(Subprocess.run("gzip", ["-dc", path]).utf8))
     }
 
+    /// The sync marker of an Avro file is random: 16 bytes that end the file and every block.
+    private func withoutMarker(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.starts(with: Array("Obj".utf8) + [1]) else { return bytes }
+        let marker = bytes.suffix(16)
+        var out: [UInt8] = [], at = 0
+        while at < bytes.count {
+            if bytes[at...].starts(with: marker) { at += 16 } else { out.append(bytes[at]); at += 1 }
+        }
+        return out
+    }
+
     static let cases = [
-        "bytes", "json-daily-record", "json-default", "json-field-partitioner", "json-gzip", "json-schema", "json-schema-backward",
+        "avro", "bytes", "json-daily-record", "json-default", "json-field-partitioner", "json-gzip", "json-schema", "json-schema-backward",
         "json-timebased-custom", "tombstone-fail", "tombstone-ignore", "topics-dir-delim",
     ]
 
@@ -88,7 +99,7 @@ import TestSupport
             for key in keys {
                 let expected = try Array(Data(contentsOf: folder.appendingPathComponent("objects/\(key)")))
                 let actual = store.objects[key]?.body ?? []
-                #expect(try text(actual) == text(expected), "\(key) in batches of \(width)")
+                #expect(try text(withoutMarker(actual)) == text(withoutMarker(expected)), "\(key) in batches of \(width)")
                 if key.hasSuffix(".gz") { #expect(actual.prefix(10) == expected.prefix(10), "the header Java writes") }
             }
         }

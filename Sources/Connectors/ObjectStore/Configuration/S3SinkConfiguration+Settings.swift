@@ -1,3 +1,4 @@
+import Avro
 public import ConnectAPI
 import JSON
 import Parquet
@@ -26,15 +27,35 @@ extension S3SinkConfiguration {
         if rotateScheduleInterval > 0, timezone.isEmpty {
             findings.append(Diagnostic("timezone", "Timezone cannot be empty when using scheduled file rotation"))
         }
-        if !fileNameTemplate.isEmpty { check("file.name.template") { _ = try NameTemplate(fileNameTemplate, zone: .utc) } }
-        if !["", "AES256", "aws:kms"].contains(encryption) {
-            findings.append(Diagnostic("s3.ssea.name", "Value must be AES256 or aws:kms; keys of the customer's own (SSE-C) are not supported"))
+        if credentialsProvider.name.contains("AssumeRole"), role == nil {
+            findings.append(Diagnostic("s3.credentials.provider.class", "s3.credentials.provider.sts.role.arn is missing, which names the role to take on"))
         }
-        for (key, isSet) in [
-            ("store.kafka.keys", storeKeys), ("store.kafka.headers", storeHeaders), ("s3.sse.customer.key", !customerKey.value.isEmpty),
-            ("s3.wan.mode", wanMode), ("s3.schema.partition.affix.type", schemaAffix != "NONE"),
-        ] where isSet {
-            findings.append(Diagnostic(key, "\(key) is not supported; remove it"))
+        if !fileNameTemplate.isEmpty { check("file.name.template") { _ = try NameTemplate(fileNameTemplate, zone: .utc) } }
+        if !["", "AES256", "aws:kms"].contains(encryption) { findings.append(Diagnostic("s3.ssea.name", "Value must be AES256 or aws:kms")) }
+        if !customerKey.value.isEmpty {
+            if CustomerKey(base64: customerKey.value) == nil {
+                findings.append(Diagnostic("s3.sse.customer.key", "Value must be the base64 of a key of 32 bytes"))
+            }
+            if !kmsKey.isEmpty || encryption == "aws:kms" {
+                findings.append(Diagnostic("s3.sse.customer.key", "A customer's key and aws:kms exclude each other"))
+            }
+        }
+        if !kmsKey.isEmpty, encryption != "aws:kms" {
+            findings.append(Diagnostic("s3.sse.kms.key.id", "s3.sse.kms.key.id needs s3.ssea.name=aws:kms"))
+        }
+        if wanMode, storeURL.map({ !$0.isEmpty }) ?? false { findings.append(Diagnostic("s3.wan.mode", "s3.wan.mode is AWS's: it excludes store.url")) }
+        for (key, isSet, format) in [("keys.format.class", storeKeys, keysFormat), ("headers.format.class", storeHeaders, headersFormat)] where isSet {
+            check(key) { _ = try fileFormat(of: format) }
+        }
+        check("s3.object.tagging.key.value.pairs") { _ = try extraTags }
+        if let codec = avroCodec, AvroCodec(rawValue: codec.isEmpty ? "null" : codec.lowercased()) == nil {
+            findings.append(
+                Diagnostic(
+                    "avro.codec",
+                    "Value must be null, deflate, snappy or zstandard\(codec == "bzip2" ? "; bzip2 is not built in, zstandard is smaller and faster" : "")"))
+        }
+        if schemaAffix != "NONE" {
+            findings.append(Diagnostic("s3.schema.partition.affix.type", "Directories by schema name are not built in; remove the key or set it to NONE"))
         }
         if !storageClass.name.hasSuffix("S3Storage") {
             findings.append(
@@ -68,14 +89,28 @@ extension S3SinkConfiguration {
                 throw ConnectorError(
                     "config.invalid", .stop, "s3.bucket.name is missing", hint: "Name the bucket, or a local directory as store.url=file:///data/lake")
             }
-            return .bucket(try S3Endpoint(url: storeURL, bucket: bucket, pathStyle: pathStyle))
+            return .bucket(try S3Endpoint(url: storeURL, bucket: bucket, pathStyle: pathStyle, accelerated: wanMode))
         }
     }
 
     // MARK: Contents
 
-    var fileFormat: FileFormat {
+    var fileFormats: FileFormats {
         get throws {
+            let values = try fileFormat
+            return FileFormats(
+                values: values, keys: storeKeys ? try fileFormat(of: keysFormat) : values, headers: storeHeaders ? try fileFormat(of: headersFormat) : values,
+                storesKeys: storeKeys, storesHeaders: storeHeaders)
+        }
+    }
+
+    var fileFormat: FileFormat { get throws { try fileFormat(of: format) } }
+
+    /// Where the keys of tombstones go: Confluent's way of `write`, which needs stored keys. Without them a tombstone is a row with `__deleted`.
+    var tombstones: String? { storeKeys && nullValues.lowercased() == "write" ? tombstonePartition : nil }
+
+    private func fileFormat(of format: ClassName) throws -> FileFormat {
+        do {
             let gzip = compressionType == "gzip" ? GzipLevel(value: Int32(compressionLevel)) : nil
             switch format.name.split(separator: ".").last.map({ $0.lowercased() }) {
             case "parquetformat", "parquet":
@@ -89,6 +124,9 @@ extension S3SinkConfiguration {
                 return .json(
                     ConnectJSONOptions(schemasEnabled: false, decimalFormat: decimalFormat.uppercased() == "NUMERIC" ? .numeric : .base64), gzip,
                     schemaless: isSchemaless)
+            case "avroformat", "avro":
+                let codec = avroCodec.flatMap { AvroCodec(rawValue: $0.lowercased()) } ?? .null
+                return .avro(codec, connectMetadata: connectMetadata)
             case "bytearrayformat", "bytes":
                 let separator = byteArraySeparator.flatMap { $0.isEmpty ? nil : $0 } ?? "\n"
                 return .bytes(separator: Array(separator.utf8), fileExtension: byteArrayExtension, gzip)
@@ -96,7 +134,7 @@ extension S3SinkConfiguration {
                 throw ConnectorError(
                     "config.invalid", .stop, "The format '\(format.name)' is not supported",
                     hint:
-                        "Use io.confluent.connect.s3.format.parquet.ParquetFormat, io.confluent.connect.s3.format.json.JsonFormat or io.confluent.connect.s3.format.bytearray.ByteArrayFormat"
+                        "Use io.confluent.connect.s3.format.parquet.ParquetFormat, .json.JsonFormat, .avro.AvroFormat or .bytearray.ByteArrayFormat of the same package"
                 )
             }
         }
@@ -174,7 +212,8 @@ extension S3SinkConfiguration {
             FileNaming(
                 topicsDirectory: topicsDirectory, directoryDelimiter: directoryDelimiter, fileDelimiter: fileDelimiter, padWidth: offsetPadWidth,
                 fileExtension: try fileFormat.fileExtension,
-                template: fileNameTemplate.isEmpty ? nil : try NameTemplate(fileNameTemplate, zone: try zone))
+                template: fileNameTemplate.isEmpty ? nil : try NameTemplate(fileNameTemplate, zone: try zone),
+                tombstones: tombstones, keysExtension: try fileFormats.keys.fileExtension, headersExtension: try fileFormats.headers.fileExtension)
         }
     }
 
@@ -184,15 +223,47 @@ extension S3SinkConfiguration {
         var credentials = CredentialChain()
         if !accessKey.isEmpty { credentials.configured = Credentials(accessKey: accessKey, secretKey: secretKey, sessionToken: nil) }
         credentials.anonymous = credentialsProvider.name.contains("Anonymous")
+        credentials.role = role
+        let region = region.flatMap { $0.isEmpty ? nil : $0 } ?? credentials.namedRegion() ?? "us-west-2"
+        credentials.region = region
+        credentials.stsEndpoint = stsEndpoint
         return S3Client.Settings(
             endpoint: endpoint, region: region, credentials: credentials, retry: RetryPolicy(retries: partRetries, base: retryBackoff),
             payloadSigning: .init(rawValue: payloadSigning) ?? .auto, expectContinue: expectContinue, sendMD5: sendDigest,
             proxy: proxyURL.isEmpty ? nil : proxyURL, proxyUser: proxyUser, proxyPassword: proxyUser == nil ? nil : proxyPassword)
     }
 
+    /// The role to take on: Confluent's keys of its provider class, or Aiven's.
+    private var role: AssumedRole? {
+        let options = credentialsOptions
+        guard let arn = options["sts.role.arn"] ?? roleARN, !arn.isEmpty else { return nil }
+        return AssumedRole(
+            arn: arn, sessionName: options["sts.role.session.name"] ?? roleSessionName ?? "sluice",
+            externalID: options["sts.role.external.id"] ?? roleExternalID, duration: roleDuration)
+    }
+
     var storeOptions: S3Store.Options {
         S3Store.Options(
-            createBucket: createBucket, encryption: encryption, kmsKey: kmsKey, cannedACL: cannedACL,
+            createBucket: createBucket, encryption: customerKey.value.isEmpty ? encryption : "", kmsKey: kmsKey, cannedACL: cannedACL,
+            customerKey: CustomerKey(base64: customerKey.value),
             prefix: topicsDirectory.isEmpty ? "" : topicsDirectory + directoryDelimiter)
+    }
+
+    // MARK: Tags
+
+    var objectTags: ObjectTags? {
+        tagging ? ObjectTags(more: (try? extraTags) ?? [], isRequired: taggingErrors.lowercased() == "fail") : nil
+    }
+
+    /// `key:value,key:value`.
+    private var extraTags: [(name: String, value: String)] {
+        get throws {
+            try taggingPairs.filter { !$0.isEmpty }.map { pair in
+                guard let colon = pair.firstIndex(of: ":"), colon != pair.startIndex else {
+                    throw ConnectorError("config.invalid", .stop, "'\(pair)' is no pair", hint: "Write it as key:value")
+                }
+                return (String(pair[..<colon]).trimmingSpaces(), String(pair[pair.index(after: colon)...]).trimmingSpaces())
+            }
+        }
     }
 }

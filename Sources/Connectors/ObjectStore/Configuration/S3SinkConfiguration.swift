@@ -9,8 +9,10 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         "s3.bucket.name", importance: .high, doc: "The bucket to write to. Not needed when store.url names a local directory", group: "S3",
         aliases: ["aws.s3.bucket.name", "aws_s3_bucket"]) var bucket: String?
     @Field(
-        "s3.region", default: "us-west-2", doc: "The bucket's region. When the service names another one, it is adopted and logged", group: "S3",
-        aliases: ["aws.s3.region", "aws_s3_region"]) var region: String
+        "s3.region",
+        doc:
+            "The bucket's region; without one AWS_REGION, AWS_DEFAULT_REGION and the profile are asked, then it is us-west-2. When the service names another one, it is adopted and logged",
+        group: "S3", aliases: ["aws.s3.region", "aws_s3_region"]) var region: String?
     @Field(
         "store.url", importance: .high, doc: "An endpoint other than AWS (http://minio:9000), or a local directory (file:///data/lake or /data/lake)",
         group: "Storage", aliases: ["aws.s3.endpoint", "aws_s3_endpoint"]) var storeURL: String?
@@ -34,9 +36,18 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         aliases: ["aws_secret_access_key"]) var secretKey: Secret
     @Field(
         "s3.credentials.provider.class", default: "com.amazonaws.auth.DefaultAWSCredentialsProviderChain", importance: .low,
-        doc: "The default chain, or a class whose name contains Anonymous for unsigned requests", group: "S3", aliases: ["aws.credentials.provider"])
+        doc:
+            "The default chain (configuration, environment, web identity, profile, container, instance); AwsAssumeRoleCredentialsProvider for the role in s3.credentials.provider.sts.role.arn; a class whose name contains Anonymous for unsigned requests",
+        group: "S3", aliases: ["aws.credentials.provider"])
     var credentialsProvider: ClassName
     @FieldPrefix("s3.credentials.provider.") var credentialsOptions: [String: String]
+    @Field("aws.sts.role.arn", importance: .low, doc: "A role to take on, by its ARN", group: "S3") var roleARN: String?
+    @Field("aws.sts.role.session.name", importance: .low, doc: "The session's name, as it appears in AWS's logs", group: "S3") var roleSessionName: String?
+    @Field("aws.sts.role.external.id", importance: .low, doc: "The external id the role's trust policy asks for", group: "S3") var roleExternalID: String?
+    @Field(
+        "aws.sts.role.session.duration", importance: .low, doc: "Seconds a session of the role lasts", group: "S3", check: .between(900, 43_200))
+    var roleDuration: Int?
+    @Field("aws.sts.config.endpoint", importance: .low, doc: "An STS other than the region's", group: "S3") var stsEndpoint: String?
 
     // MARK: Requests
     @Field(
@@ -64,7 +75,31 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     @Field("s3.ssea.name", default: "", importance: .low, doc: "Server-side encryption: AES256 or aws:kms", group: "S3", aliases: ["aws.s3.sse.algorithm"])
     var encryption: String
     @Field("s3.sse.kms.key.id", default: "", importance: .low, doc: "The KMS key when s3.ssea.name is aws:kms", group: "S3") var kmsKey: String
-    @Field("s3.acl.canned", importance: .low, doc: "A canned ACL for every object, such as bucket-owner-full-control", group: "S3") var cannedACL: String?
+    @Field(
+        "s3.sse.customer.key", default: "", importance: .low,
+        doc: "A key of one's own for server-side encryption (SSE-C): the base64 of 32 bytes; whoever reads the objects needs it", group: "S3") var customerKey:
+        Secret
+    @Field(
+        "s3.acl.canned", importance: .low, doc: "A canned ACL for every object, such as bucket-owner-full-control", group: "S3",
+        check: .oneOf([
+            "", "private", "public-read", "public-read-write", "authenticated-read", "log-delivery-write", "bucket-owner-read", "bucket-owner-full-control",
+            "aws-exec-read",
+        ])) var cannedACL: String?
+    @Field("s3.wan.mode", default: "false", importance: .low, doc: "Use AWS's transfer acceleration, which the bucket must allow", group: "S3") var wanMode:
+        Bool
+    @Field(
+        "s3.object.tagging", default: "false", importance: .low,
+        doc: "Tag every object with startOffset, endOffset and recordCount, by a request of its own. The same facts are in its metadata anyway", group: "S3")
+    var tagging: Bool
+    @Field("s3.object.tagging.key.value.pairs", default: "", importance: .low, doc: "More tags, as key:value,key:value", group: "S3") var taggingPairs: [String]
+    @Field(
+        "s3.object.behavior.on.tagging.error", default: "ignore", importance: .low,
+        doc: "When an object is stored and cannot be tagged: ignore (count and log) or fail", group: "S3", check: .oneOfIgnoringCase(["ignore", "fail"]))
+    var taggingErrors: String
+    @Field(
+        "s3.orphan.uploads.max.age.ms", default: "86400000", importance: .low,
+        doc: "Unfinished multipart uploads below the topic's directory that are older are dropped when a task starts; -1: never", group: "Sluice")
+    var orphanAge: Int64
 
     // MARK: Rotation
     @Field(
@@ -134,7 +169,8 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         group: "Sluice") var fileNameTemplate: String
 
     // MARK: Contents
-    @Field("format.class", importance: .high, doc: "ParquetFormat, JsonFormat or ByteArrayFormat", group: "Connector", aliases: ["format.output.type"])
+    @Field(
+        "format.class", importance: .high, doc: "ParquetFormat, JsonFormat, AvroFormat or ByteArrayFormat", group: "Connector", aliases: ["format.output.type"])
     var format: ClassName
     @Field(
         "parquet.codec", default: "snappy", importance: .low, doc: "Compression of Parquet pages: none, snappy, gzip, zstd, lz4", group: "Connector",
@@ -186,32 +222,28 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         group: "S3") var scanLimit: Int
     @Field("max.write.duration.ms", default: "9223372036854775807", importance: .low, doc: "Accepted for compatibility: uploads run beside writes", group: "S3")
     var maxWriteDuration: Int64
-    @Field("avro.codec", importance: .low, doc: "Accepted for compatibility: there is no Avro format", group: "Connector") var avroCodec: String?
+    @Field("avro.codec", importance: .low, doc: "Compression of Avro files: null, deflate, snappy or zstandard", group: "Connector") var avroCodec: String?
     @Field("enhanced.avro.schema.support", default: "true", importance: .low, doc: "Accepted for compatibility", group: "Connector") var enhancedAvro: Bool
-    @Field("connect.meta.data", default: "true", importance: .low, doc: "Accepted for compatibility", group: "Connector") var connectMetadata: Bool
+    @Field("connect.meta.data", default: "true", importance: .low, doc: "Keep Connect's names, versions and parameters in Avro schemas", group: "Connector")
+    var connectMetadata: Bool
     @Field("schemas.cache.config", default: "1000", importance: .low, doc: "Accepted for compatibility", group: "Connector") var schemasCache: Int
     @Field("allow.optional.map.keys", default: "false", importance: .low, doc: "Accepted for compatibility", group: "Connector") var optionalMapKeys: Bool
     @Field(
         "tombstone.encoded.partition", default: "tombstone", importance: .low,
-        doc: "Accepted for compatibility: rows without a value go to the directory of their record", group: "S3") var tombstonePartition: String
-    @Field("keys.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "Accepted for compatibility", group: "S3")
-    var keysFormat: ClassName
-    @Field("headers.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "Accepted for compatibility", group: "S3")
-    var headersFormat: ClassName
+        doc: "With store.kafka.keys and behavior.on.null.values=write, the directory of the keys of records without a value", group: "S3")
+    var tombstonePartition: String
     @Field(
-        "s3.object.tagging", default: "false", importance: .low, doc: "Accepted for compatibility: start, end and count are in every object's metadata",
-        group: "S3") var tagging: Bool
-    @Field("s3.object.tagging.key.value.pairs", importance: .low, doc: "Accepted for compatibility", group: "S3") var taggingPairs: String?
-    @Field("s3.object.behavior.on.tagging.error", default: "ignore", importance: .low, doc: "Accepted for compatibility", group: "S3") var taggingErrors: String
-
+        "store.kafka.keys", default: "false", importance: .low, doc: "Write the keys of a file's records beside it, as ….keys.<extension>", group: "S3")
+    var storeKeys: Bool
+    @Field(
+        "store.kafka.headers", default: "false", importance: .low, doc: "Write the headers of a file's records beside it, as ….headers.<extension>",
+        group: "S3") var storeHeaders: Bool
+    @Field("keys.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "The format of files of keys", group: "S3")
+    var keysFormat: ClassName
+    @Field(
+        "headers.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "The format of files of headers",
+        group: "S3") var headersFormat: ClassName
     // MARK: Refused unless off
-    @Field("store.kafka.keys", default: "false", importance: .low, doc: "Files of keys beside the files of values: not supported", group: "S3") var storeKeys:
-        Bool
-    @Field("store.kafka.headers", default: "false", importance: .low, doc: "Files of headers beside the files of values: not supported", group: "S3")
-    var storeHeaders: Bool
-    @Field("s3.sse.customer.key", default: "", importance: .low, doc: "Encryption with a key of one's own (SSE-C): not supported", group: "S3") var customerKey:
-        Secret
-    @Field("s3.wan.mode", default: "false", importance: .low, doc: "Transfer acceleration: not supported", group: "S3") var wanMode: Bool
     @Field(
         "s3.schema.partition.affix.type", default: "NONE", importance: .low, doc: "Directories of schema names: not supported", group: "S3",
         check: .oneOf(["NONE", "PREFIX", "SUFFIX"])) var schemaAffix: String
@@ -219,10 +251,10 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     /// Keys that were set and change nothing here.
     var ignoredKeys: [String] {
         [
-            ("append.late.data", appendLateData), ("avro.codec", avroCodec != nil), ("schema.generator.class", schemaGenerator != nil),
+            ("append.late.data", appendLateData), ("schema.generator.class", schemaGenerator != nil),
             ("shutdown.timeout.ms", shutdownTimeout != 3000), ("s3.elastic.buffer.enable", elasticBuffer), ("max.files.scan.limit", scanLimit != 100),
-            ("max.write.duration.ms", maxWriteDuration != .max), ("s3.object.tagging", tagging),
-            ("tombstone.encoded.partition", tombstonePartition != "tombstone"),
+            ("max.write.duration.ms", maxWriteDuration != .max), ("enhanced.avro.schema.support", !enhancedAvro),
+            ("schemas.cache.config", schemasCache != 1000), ("allow.optional.map.keys", optionalMapKeys),
         ].filter(\.1).map(\.0)
     }
 }

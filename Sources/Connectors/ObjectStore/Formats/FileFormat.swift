@@ -1,3 +1,4 @@
+import Avro
 import ConnectAPI
 import JSON
 import Parquet
@@ -28,6 +29,8 @@ enum FileFormat: Sendable {
     /// `schemaless`: members are written in the order of Java's maps, and rows of different shapes share a file.
     case json(ConnectJSONOptions, GzipLevel?, schemaless: Bool)
     case bytes(separator: [UInt8], fileExtension: String, GzipLevel?)
+    /// Object container files; `connectMetadata`: the schema keeps what only Connect knows.
+    case avro(AvroCodec, connectMetadata: Bool)
 
     var fileExtension: String {
         switch self {
@@ -41,6 +44,7 @@ enum FileFormat: Sendable {
             }
         case .json(_, let gzip, _): gzip == nil ? ".json" : ".json.gz"
         case .bytes(_, let fileExtension, let gzip): fileExtension + (gzip == nil ? "" : ".gz")
+        case .avro: ".avro"
         }
     }
 
@@ -57,6 +61,7 @@ enum FileFormat: Sendable {
         case .parquet(let options): try ParquetFile(schema, options)
         case .json(let options, let gzip, let schemaless): JSONLinesFile(options, gzip, schemaless ? JavaHashOrder() : nil)
         case .bytes(let separator, _, let gzip): try ByteArrayFile(schema, separator: separator, gzip)
+        case .avro(let codec, let connectMetadata): AvroContainer(schema, codec, connectMetadata: connectMetadata)
         }
     }
 }
@@ -156,4 +161,23 @@ struct ByteArrayFile: FileEncoder {
     mutating func drain() -> [UInt8] { out.drain() }
     mutating func endRows() {}
     mutating func finish(_ facts: FileFacts, topic: String, partition: Int32) throws -> [UInt8] { out.finish() }
+}
+
+/// An Avro object container file.
+struct AvroContainer: FileEncoder {
+    private var file: AvroFile
+
+    init(_ schema: Schema, _ codec: AvroCodec, connectMetadata: Bool) {
+        let text = AvroSchema.text(schema, connectMetadata: connectMetadata)
+        file = AvroFile(schemaText: text, codec: codec, marker: Digest.md5(text))
+    }
+
+    mutating func append(_ values: Column) throws { try file.append(values) }
+    var bufferedBytes: Int { file.bufferedBytes }
+    var encodedBytes: Int { file.encodedBytes }
+    var undrainedBytes: Int { file.drainableBytes }
+    var drainableBytes: Int { file.drainableBytes }
+    mutating func drain() -> [UInt8] { file.drain() }
+    mutating func endRows() {}
+    mutating func finish(_ facts: FileFacts, topic: String, partition: Int32) throws -> [UInt8] { try file.finish() }
 }

@@ -10,6 +10,8 @@ struct FileIdentity: Sendable {
     let start: Int64
     let startTimestamp: Int64
     let connector: String
+    /// Files of tombstones hold keys, all others values.
+    let kind: FileNaming.Kind
     let contentType: String
     /// The file's last bytes hold its facts.
     let keepsFacts: Bool

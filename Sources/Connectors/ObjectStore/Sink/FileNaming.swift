@@ -13,6 +13,11 @@ struct FileNaming: Sendable {
     var padWidth = 10
     var fileExtension: String
     var template: NameTemplate?
+    /// The directory of tombstones, which has files of keys only; nil: they have none of their own.
+    var tombstones: String?
+    /// The extensions of files of keys and of headers, where they are written.
+    var keysExtension = ".avro"
+    var headersExtension = ".avro"
 
     /// The names a file may have, in the order they are tried: a template may give two files one name, then the second is told apart by
     /// partition and offset.
@@ -24,15 +29,14 @@ struct FileNaming: Sendable {
             return [name, "\(name[..<dot])-\(partition)-\(start)\(name[dot...])"]
         }
         let d = directoryDelimiter, f = fileDelimiter
-        return ["\(prefix)\(topic)\(d)\(directory)\(d)\(topic)\(f)\(partition)\(f)\(padded(start))\(fileExtension)"]
+        let name = "\(prefix)\(topic)\(d)\(directory)\(d)\(topic)\(f)\(partition)\(f)\(padded(start))\(fileExtension)"
+        return [self.name(kind(directory), beside: name)]
     }
+
+    func kind(_ directory: String) -> Kind { directory == tombstones ? .keys : .value }
 
     /// The objects a set of records may have.
     enum Kind: String, Sendable { case value, keys, headers }
-
-    /// The extensions of files of keys and of headers, where they are written.
-    var keysExtension = ".avro"
-    var headersExtension = ".avro"
 
     /// The object of another kind beside a file: `….keys.avro`.
     func name(_ kind: Kind, beside file: String) -> String {
@@ -60,8 +64,11 @@ struct FileNaming: Sendable {
 
     /// The start offset of a name that `names` gave.
     func start(of name: String, prefix: String) -> Int64? {
-        guard name.hasPrefix(prefix), name.hasSuffix(fileExtension) else { return nil }
-        return Int64(name.dropFirst(prefix.count).dropLast(fileExtension.count))
+        guard name.hasPrefix(prefix) else { return nil }
+        for suffix in [".keys\(keysExtension)", fileExtension] where name.hasSuffix(suffix) {
+            return Int64(name.dropFirst(prefix.count).dropLast(suffix.count))
+        }
+        return nil
     }
 
     private func padded(_ offset: Int64) -> String {

@@ -32,6 +32,7 @@ struct FileTransfer {
             if let predecessor, case .failed = await predecessor.outcome { throw CancellationError() }
             try Task.checkCancellation()
             try await publish(facts, rest, companions)
+            try await tag(facts)
             context.metrics.uploaded(bytes: sentBytes + (upload == nil ? rest.count : 0), took: started.duration(to: .now))
             return .stored(facts)
         } catch {
@@ -149,6 +150,22 @@ struct FileTransfer {
             case .taken where choice + 1 < names.count && upload == nil: choice += 1
             case .taken: throw FileConflict.error(file, facts, at: name, context)
             }
+        }
+    }
+
+    /// The file is stored already: a tag that cannot be set fails it only when the configuration says so.
+    private func tag(_ facts: FileFacts) async throws {
+        guard let tags = context.tags else { return }
+        let name = names[choice], store = context.store
+        do {
+            if tags.isRequired {
+                try await Retry(file: file, context: context) { try await store.tag(name, tags.tags(facts)) }
+            } else {
+                try await store.tag(name, tags.tags(facts))
+            }
+        } catch  where !tags.isRequired && !Task.isCancelled {
+            context.metrics.notTagged()
+            context.log.warn("\(name) is stored and could not be tagged: \(error)")
         }
     }
 

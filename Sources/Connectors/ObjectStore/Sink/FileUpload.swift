@@ -8,6 +8,8 @@ struct UploadContext: Sendable {
     let conditional: Bool
     /// Between attempts to store a file, once the store's own retries are used up.
     let retryBackoff: Duration
+    /// nil: objects get no tags.
+    let tags: ObjectTags?
     let progress: UploadProgress
     let metrics: SinkMetrics
     let log: Logger

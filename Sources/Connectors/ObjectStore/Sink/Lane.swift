@@ -52,6 +52,9 @@ struct PlacedBatch {
     var value: Column?
     /// Rows without a value; nil: none.
     var nulls: Bitmap?
+    /// For the files of keys and headers, where they are stored.
+    var keys: Column?
+    var headers: Column?
     var directories: Partitioner.Rows
     var times: TimestampColumn?
 
@@ -72,7 +75,8 @@ struct PlacedBatch {
         return PlacedBatch(
             batch: ConsumedBatch(
                 batch.batch.select(rows), from: batch.partition, offsets: .each(rows.map { batch.offsets[$0] }), nextOffset: batch.nextOffset),
-            value: value?.select(rows), nulls: nulls?.select(rows), directories: directories, times: times)
+            value: value?.select(rows), nulls: nulls?.select(rows), keys: keys?.select(rows), headers: headers?.select(rows), directories: directories,
+            times: times)
     }
 
     func timestamp(_ row: Int) -> Int64 {

@@ -11,6 +11,9 @@ struct OpenFile {
     private(set) var count = 0
     private(set) var schema: Schema?
     private var encoder: (any FileEncoder)?
+    /// The files of keys and headers beside it.
+    private var keys: (any FileEncoder)?
+    private var headers: (any FileEncoder)?
     /// Encoded bytes that do not fill a part yet.
     private var pending: [UInt8] = []
     private var partCount = 0
@@ -23,22 +26,32 @@ struct OpenFile {
         end = identity.start
     }
 
-    var bufferedBytes: Int { (encoder?.bufferedBytes ?? 0) + pending.capacity }
+    var bufferedBytes: Int { (encoder?.bufferedBytes ?? 0) + (keys?.bufferedBytes ?? 0) + (headers?.bufferedBytes ?? 0) + pending.capacity }
     /// The size of the file if it ended now.
     var encodedBytes: Int { encoder?.encodedBytes ?? 0 }
     /// Of these, what was not handed over yet.
     var unsentBytes: Int { (encoder?.undrainedBytes ?? 0) + pending.count }
 
-    /// Takes rows that all have a value.
-    mutating func append(_ values: Column, format: FileFormat) throws {
-        var values = values
+    /// Takes rows that all have a value. All or nothing.
+    mutating func append(_ rows: FileRows, _ formats: FileFormats) throws {
+        var values = rows.values
+        let format = formats.format(of: identity.kind)
         if let schema, values.schema !== schema, !format.mixesSchemas { values = SchemaCompatibility.project(values, to: schema) }
         if encoder == nil {
             encoder = try format.encoder(for: values.schema)
             schema = values.schema
         }
+        // First what may refuse a row: what follows takes any.
         try encoder?.append(values)
-        count += values.count
+        if let column = rows.keys {
+            if keys == nil { keys = try formats.keys.encoder(for: column.schema) }
+            try keys?.append(column)
+        }
+        if let column = rows.headers {
+            if headers == nil { headers = try formats.headers.encoder(for: column.schema) }
+            try headers?.append(column)
+        }
+        count += rows.count
     }
 
     mutating func covers(_ offset: Int64) { end = max(end, offset) }
@@ -67,12 +80,14 @@ struct OpenFile {
     }
 
     /// Ends the file; nil when it holds no row.
-    mutating func finish() throws -> (facts: FileFacts, rest: [UInt8])? {
+    mutating func finish() throws -> (facts: FileFacts, rest: [UInt8], companions: [FileUpload.Companion])? {
         guard count > 0, var encoder else { return nil }
-        let facts = identity.facts(end: end, count: count)
-        let rest = pending + (try encoder.finish(facts, topic: identity.topic, partition: identity.partition.partition))
-        self.encoder = nil
-        pending = []
-        return (facts, rest)
+        let facts = identity.facts(end: end, count: count), (topic, partition) = (identity.topic, identity.partition.partition)
+        let rest = pending + (try encoder.finish(facts, topic: topic, partition: partition))
+        var companions: [FileUpload.Companion] = []
+        if var keys { companions.append(.init(kind: .keys, body: try keys.finish(facts, topic: topic, partition: partition))) }
+        if var headers { companions.append(.init(kind: .headers, body: try headers.finish(facts, topic: topic, partition: partition))) }
+        (self.encoder, keys, headers, pending) = (nil, nil, nil, [])
+        return (facts, rest, companions)
     }
 }

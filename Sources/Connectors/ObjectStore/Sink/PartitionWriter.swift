@@ -3,11 +3,13 @@ import ConnectAPI
 /// What the writers of a task share.
 struct WriterContext: Sendable {
     var connector: String
-    var format: FileFormat
+    var formats: FileFormats
     var rotation: PartitionRotation.Policy
     var makePartitioner: @Sendable () -> Partitioner
     var nulls = NullValues.fail
     var payloadPath: [String] = []
+    /// The directory of tombstones when their keys are stored (`behavior.on.null.values=write` with `store.kafka.keys`).
+    var tombstoneDirectory: String?
     /// 0: no limit.
     var fileMaxBytes = 0
     var fileMaxAge: Int64 = 0
@@ -26,9 +28,9 @@ struct WriterContext: Sendable {
 /// Everything that can fail and be tried again comes before the first row is kept, so that a `.retry` error leaves the batch untaken.
 final class PartitionWriter {
     let partition: TopicPartition
-    private let context: WriterContext
+    let context: WriterContext
     private var lanes: [String: Lane] = [:]
-    private var cut = CommitCut()
+    var cut = CommitCut()
     /// Uploads under way by file number.
     private var uploads: [Int: (upload: FileUpload, lane: Lane, directory: Int32)] = [:]
     /// When the committable offset last grew, or there was nothing to commit.
@@ -96,69 +98,12 @@ final class PartitionWriter {
         return lane
     }
 
-    /// Rows with their directories, without those that cannot be written.
-    private func place(_ consumed: ConsumedBatch, _ lane: Lane, _ now: Int64) throws -> (PlacedBatch, [(offset: Int64, error: ConnectorError)]) {
-        var (value, nulls) = try Payload.values(consumed.batch, path: context.payloadPath, nulls: context.nulls, knownSchema: lane.lastValueSchema)
-        if nulls?.noneSet == true { nulls = nil }
-        if let value { lane.lastValueSchema = value.schema }
-        let assigned = lane.partitioner.assign(consumed, value: value, nulls: nulls, now: now)
-        let placed = PlacedBatch(batch: consumed, value: value, nulls: nulls, directories: assigned.rows, times: assigned.times)
-        if nulls == nil, assigned.rejects.isEmpty { return (placed, []) }
-        var rejects = assigned.rejects.map { (row: $0.row, error: $0.error) }
-        if let nulls, context.nulls == .fail {
-            let placeable = Set(rejects.map(\.row))
-            rejects += nulls.setPositions.filter { !placeable.contains($0) }.map { ($0, Payload.nullError(partition, consumed.offsets[$0])) }
-            rejects.sort { $0.row < $1.row }
-        }
-        let refused = Set(rejects.map(\.row))
-        // An ignored null record may have no directory: its fields would have told it.
-        let kept = (0..<placed.count).filter { !refused.contains($0) && placed.directories[$0] != Partitioner.Rows.rejected }
-        context.uploads.metrics.ignored(records: context.nulls == .ignore ? nulls?.setCount ?? 0 : 0)
-        let offsets = rejects.map { (offset: consumed.offsets[$0.row], error: $0.error) }
-        return (kept.count == placed.count ? placed : placed.select(kept), offsets)
-    }
-
-    /// Learns what an earlier run stored of the directories that are new in this batch.
-    private func probe(_ placed: PlacedBatch, _ lane: Lane) async throws {
-        guard context.uploads.conditional, placed.count > 0, hasUnknownDirectory(placed, lane) else { return }
-        var questions: [StoredFiles.Question] = []
-        for (directory, rows) in placed.grouped(0..<placed.count) where !lane.probed.contains(directory) {
-            let stored = lane.storedUpTo[directory] ?? .min
-            let open = (rows ?? Array(0..<placed.count)).filter { placed.batch.offsets[$0] > stored }
-            if open.isEmpty { continue }
-            questions.append(
-                .init(directory: directory, name: lane.name(directory), rows: open.map { (placed.batch.offsets[$0], placed.timestamp($0)) }))
-        }
-        if questions.isEmpty { return }
-        let stored = StoredFiles(lane: lane.identity, connector: context.connector, store: context.uploads.store, naming: context.uploads.naming)
-        for answer in try await stored.ask(questions) {
-            for range in answer.found {
-                cut.found(start: range.lowerBound, end: range.upperBound)
-                lane.storedUpTo[answer.directory] = range.upperBound
-            }
-            if answer.complete { lane.probed.insert(answer.directory) }
-        }
-    }
-
-    private func hasUnknownDirectory(_ placed: PlacedBatch, _ lane: Lane) -> Bool {
-        switch placed.directories {
-        case .all(let directory): return !lane.probed.contains(directory)
-        case .each(let each):
-            var last: Int32 = -2
-            for directory in each where directory != last {
-                if !lane.probed.contains(directory) { return true }
-                last = directory
-            }
-            return false
-        }
-    }
-
     private func divide(_ placed: PlacedBatch, _ lane: Lane, _ now: Int64) async throws {
         var row = 0
         while row < placed.count {
             switch lane.rotation.next(
                 from: row, count: placed.count, directories: placed.directories, times: placed.times,
-                schema: context.format.mixesSchemas ? nil : placed.value?.schema,
+                schema: context.formats.values.mixesSchemas ? nil : placed.value?.schema,
                 nulls: placed.nulls, now: now)
             {
             case .cut(let reason): try closeAll(lane, reason)
@@ -191,11 +136,13 @@ final class PartitionWriter {
         var file = lane.take(directory) ?? begin(directory, lane, start: placed.batch.offsets[first], placed.timestamp(first), now)
         // Put back also when a row fails the task: what came before it is stored as far as it is due.
         defer { lane.keep(file, directory) }
-        if let nulls = placed.nulls { rows = (rows ?? Array(range)).filter { !nulls[$0] } }
-        if let value = placed.value {
+        let isTombstones = file.identity.kind == .keys
+        if let nulls = placed.nulls, !isTombstones { rows = (rows ?? Array(range)).filter { !nulls[$0] } }
+        if let values = isTombstones ? placed.keys : placed.value {
+            let all = FileRows(values: values, keys: isTombstones ? nil : placed.keys, headers: placed.headers)
             let contiguous = rows == nil || rows?.count == range.count
             if contiguous || rows?.isEmpty == false {
-                try await add(contiguous ? value.slice(range) : value.select(rows!), contiguous ? nil : rows, from: range.lowerBound, of: placed, to: &file)
+                try await add(contiguous ? all.slice(range) : all.select(rows!), contiguous ? nil : rows, from: range.lowerBound, of: placed, to: &file)
             }
         }
         file.covers(last)
@@ -203,9 +150,10 @@ final class PartitionWriter {
     }
 
     private func begin(_ directory: Int32, _ lane: Lane, start: Int64, _ timestamp: Int64, _ now: Int64) -> OpenFile {
+        let kind = context.uploads.naming.kind(lane.name(directory)), format = context.formats.format(of: kind)
         let identity = FileIdentity(
             number: nextNumber(), partition: partition, topic: lane.identity.topic, directory: lane.name(directory), start: start,
-            startTimestamp: timestamp, connector: context.connector, contentType: context.format.contentType, keepsFacts: context.format.keepsFacts)
+            startTimestamp: timestamp, connector: context.connector, kind: kind, contentType: format.contentType, keepsFacts: format.keepsFacts)
         cut.begin(identity.number, start: start)
         return OpenFile(identity, openedAt: now)
     }
@@ -226,9 +174,9 @@ final class PartitionWriter {
 
     /// Adds rows to a file, and hands over those its format refuses. A refusal leaves the file as it was, so the rows go again by halves until
     /// the bad ones stand alone. The error must not reach the runtime: it would bring the batch again, of which rows were kept.
-    private func add(_ values: Column, _ rows: [Int]?, from first: Int, of placed: PlacedBatch, to file: inout OpenFile) async throws {
+    private func add(_ values: FileRows, _ rows: [Int]?, from first: Int, of placed: PlacedBatch, to file: inout OpenFile) async throws {
         do {
-            try file.append(values, format: context.format)
+            try file.append(values, context.formats)
         } catch let error as ConnectorError where error.disposition == .reject {
             guard values.count > 1 else {
                 let offset = placed.batch.offsets[rows?[0] ?? first]
@@ -250,9 +198,9 @@ final class PartitionWriter {
 
     private func close(_ directory: Int32, _ lane: Lane, _ reason: PartitionRotation.Reason) throws {
         guard var file = lane.take(directory) else { return }
-        guard let (facts, rest) = try file.finish() else { return cut.drop(file.identity.number) }
+        guard let (facts, rest, companions) = try file.finish() else { return cut.drop(file.identity.number) }
         context.uploads.metrics.closed(reason)
-        upload(of: &file, directory, lane).end(facts, rest: rest)
+        upload(of: &file, directory, lane).end(facts, rest: rest, companions: companions)
     }
 
     /// Stores all open files for a reason from outside the rotation.

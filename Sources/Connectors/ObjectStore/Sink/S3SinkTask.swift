@@ -13,6 +13,7 @@ public struct S3SinkTask: SinkTask {
     private let progress: UploadProgress
     private let budget: Int
     private let flushOnStop: Bool
+    private let orphanAge: Int64
     private let numbers = FileNumbers()
     private var writers: [TopicPartition: PartitionWriter] = [:]
     private var isPrepared = false
@@ -36,14 +37,16 @@ public struct S3SinkTask: SinkTask {
         progress = UploadProgress(context.log)
         budget = max(context.memoryBudget, 1 << 20)
         flushOnStop = configuration.flushOnStop
+        orphanAge = configuration.orphanAge
         let kind = try configuration.partitionerKind
         let uploads = UploadContext(
             store: store, naming: try configuration.naming, partSize: partSize ?? configuration.partSize, conditional: configuration.conditionalWrites,
-            retryBackoff: .milliseconds(configuration.taskRetryBackoff), progress: progress, metrics: metrics, log: context.log)
+            retryBackoff: .milliseconds(configuration.taskRetryBackoff), tags: configuration.objectTags, progress: progress, metrics: metrics, log: context.log)
         writerContext = WriterContext(
-            connector: context.connector, format: try configuration.fileFormat, rotation: try configuration.rotationPolicy,
+            connector: context.connector, formats: try configuration.fileFormats, rotation: try configuration.rotationPolicy,
             makePartitioner: { Partitioner(kind) }, nulls: NullValues(rawValue: configuration.nullValues.lowercased()) ?? .fail,
-            payloadPath: configuration.payloadPath.split(separator: ".").map(String.init), fileMaxBytes: Int(max(0, configuration.fileMaxBytes)),
+            payloadPath: configuration.payloadPath.split(separator: ".").map(String.init), tombstoneDirectory: configuration.tombstones,
+            fileMaxBytes: Int(max(0, configuration.fileMaxBytes)),
             fileMaxAge: max(0, configuration.fileMaxAge), maxUncommitted: configuration.maxUncommitted, uploads: uploads, reject: context.reject,
             clock: clock)
         if !configuration.ignoredKeys.isEmpty {
@@ -59,10 +62,25 @@ public struct S3SinkTask: SinkTask {
             try await store.prepare()
             isPrepared = true
         }
+        await dropOrphans(of: partitions)
         for partition in partitions where writers[partition] == nil {
             writers[partition] = PartitionWriter(partition, writerContext, nextNumber: { [numbers] in numbers.next() })
         }
         return [:]
+    }
+
+    /// Uploads that killed tasks left behind: the task that has a topic's first partition looks for them.
+    private func dropOrphans(of partitions: [TopicPartition]) async {
+        guard orphanAge >= 0, let naming = Optional(writerContext.uploads.naming), naming.template == nil else { return }
+        for partition in partitions where partition.partition == 0 {
+            let prefix =
+                (naming.topicsDirectory.isEmpty ? "" : naming.topicsDirectory + naming.directoryDelimiter) + partition.topic + naming.directoryDelimiter
+            let dropped = await store.dropUploads(prefix, startedBefore: WallClock.milliseconds - orphanAge)
+            if dropped > 0 {
+                writerContext.uploads.log.info("Dropped \(dropped) unfinished uploads below \(prefix) of tasks that ended before they stored them")
+            }
+            metrics.droppedUploads(dropped)
+        }
     }
 
     public mutating func write(_ batch: ConsumedBatch) async throws {
@@ -145,6 +163,7 @@ public struct S3SinkTask: SinkTask {
     }
 
     private func report() {
+        if let seconds = store.credentialsExpireIn { metrics.credentials(expireIn: seconds) }
         let oldest = writers.values.compactMap(\.oldestOpening).min()
         metrics.state(
             openFiles: writers.values.reduce(0) { $0 + $1.openFiles }, bufferedBytes: openBytes + progress.bytes,

@@ -32,6 +32,9 @@ struct SinkMetrics: Sendable {
         set("upload_seconds_last", seconds(took))
     }
     func retried(code: String) { add("retries_total", 1, ["code": code]) }
+    func droppedUploads(_ count: Int) { if count > 0 { add("orphan_uploads_dropped_total", Double(count)) } }
+    func notTagged() { add("tagging_failures_total", 1) }
+    func credentials(expireIn seconds: Double) { set("credentials_expire_in_seconds", seconds) }
     func conflicted() { add("conditional_conflicts_total", 1) }
     func state(openFiles: Int, bufferedBytes: Int, oldestRecordAge: Double) {
         set("open_files", Double(openFiles))

@@ -25,6 +25,18 @@ protocol ObjectStore: Sendable {
     /// Keys with a prefix, in byte order, at most `limit`.
     func list(_ prefix: String, limit: Int) async throws -> [String]
     func delete(_ key: String) async throws
+    /// Replaces an object's tags, where the store knows tags.
+    func tag(_ key: String, _ tags: [(name: String, value: String)]) async throws
+    /// Drops unfinished uploads of keys with a prefix that began before a time, as far as that is possible; how many.
+    func dropUploads(_ prefix: String, startedBefore milliseconds: Int64) async -> Int
+    /// Seconds until what authorizes requests expires; nil: it does not.
+    var credentialsExpireIn: Double? { get }
+}
+
+extension ObjectStore {
+    func tag(_ key: String, _ tags: [(name: String, value: String)]) async throws {}
+    func dropUploads(_ prefix: String, startedBefore milliseconds: Int64) async -> Int { 0 }
+    var credentialsExpireIn: Double? { nil }
 }
 
 enum PutOutcome: Sendable, Equatable {

@@ -35,21 +35,30 @@ final class S3Client: Sendable {
         var proxy: String?
         var proxyUser: String?
         var proxyPassword: Secret?
+
+        /// Sends a request through the proxy, when there is one.
+        var proxyRequest: @Sendable (HTTPRequest) -> HTTPRequest {
+            { [proxy, proxyUser, proxyPassword] request in
+                var request = request
+                (request.proxy, request.proxyUser, request.proxyPassword) = (proxy, proxyUser, proxyPassword?.value)
+                return request
+            }
+        }
     }
 
     private struct Learned {
         var region: String
         /// Seconds the server's clock is ahead of ours.
         var clockOffset: Int64 = 0
-        var credentials: (credentials: Credentials, source: String)?
-        var hasCredentials = false
         var budget = RetryBudget()
+        var throttle = RequestThrottle()
     }
 
     let settings: Settings
     private let transport = HTTPTransport()
     private let pool: BlockingPool
     private let learned: Mutex<Learned>
+    let credentials: CredentialProvider
     private let log: Logger
     private let onRetry: @Sendable (_ code: String) -> Void
 
@@ -59,6 +68,15 @@ final class S3Client: Sendable {
         self.log = log
         self.onRetry = onRetry
         learned = Mutex(Learned(region: settings.region))
+        let proxy = settings.proxyRequest
+        credentials = CredentialProvider(
+            settings.credentials,
+            CredentialHTTP(
+                exchange: { [transport] request in
+                    // Services on this host or network are not behind the proxy.
+                    let request = request.url.hasPrefix("https://") ? proxy(request) : request
+                    return try await pool.run { cancel in try transport.perform(request, cancel: cancel) }
+                }, pool: pool), log: log)
     }
 
     var region: String { learned.withLock { $0.region } }
@@ -75,9 +93,13 @@ final class S3Client: Sendable {
                 let response = try await exchange(call)
                 let refusal = response.status < 300 ? (call.mayFailInSuccess ? S3Error.inSuccess(response) : nil) : S3Error(response)
                 guard let refusal else {
-                    learned.withLock { $0.budget.earn() }
+                    learned.withLock {
+                        $0.budget.earn()
+                        $0.throttle.succeeded()
+                    }
                     return .success(response)
                 }
+                if refusal.asksForLess { learned.withLock { $0.throttle.refused() } }
                 switch refusal.decision {
                 case .adoptRegion(let region) where adopted.insert("region").inserted && region != self.region:
                     log.info("The bucket \(settings.endpoint.bucket) is in region \(region), not \(self.region): set s3.region=\(region)")
@@ -90,7 +112,7 @@ final class S3Client: Sendable {
                     learned.withLock { $0.clockOffset = offset }
                     continue
                 case .reloadCredentials where adopted.insert("credentials").inserted:
-                    learned.withLock { $0.hasCredentials = false }
+                    credentials.expire()
                     continue
                 case .retry: break
                 default: return .failure(S3Refusal(error: refusal, call: call, place: place))
@@ -116,24 +138,12 @@ final class S3Client: Sendable {
     }
 
     private func exchange(_ call: S3Call) async throws -> HTTPResponse {
-        let credentials = try currentCredentials()
+        let wait = learned.withLock { $0.throttle.delay(now: WallClock.milliseconds) }
+        if wait > 0 { try await Task.sleep(for: .milliseconds(wait)) }
+        let credentials = try await credentials.current()
         let (region, offset) = learned.withLock { ($0.region, $0.clockOffset) }
         let request = try request(call, credentials, region: region, at: WallClock.milliseconds / 1000 + offset)
         return try await pool.run { [transport] cancel in try transport.perform(request, cancel: cancel) }
-    }
-
-    private func currentCredentials() throws -> Credentials? {
-        if let known = learned.withLock({ $0.hasCredentials ? .some($0.credentials) : .none }) { return known?.credentials }
-        let resolved = try settings.credentials.resolve()
-        let first = learned.withLock { state in
-            defer {
-                state.credentials = resolved
-                state.hasCredentials = true
-            }
-            return state.credentials?.source != resolved?.source
-        }
-        if first, let source = resolved?.source { log.debug("S3 credentials come from \(source)") }
-        return resolved?.credentials
     }
 
     /// The request as it goes on the wire. Not private so that tests compare signatures.
@@ -154,9 +164,10 @@ final class S3Client: Sendable {
         // libcurl would invent a content type for a POST, and wait for a 100 where nobody asked for it.
         if call.contentType == nil { headers.append(("Content-Type", "application/octet-stream")) }
         if !settings.expectContinue || call.body.count <= 1 << 20 { headers.append(("Expect", HTTPTransport.absent)) }
-        return HTTPRequest(
-            method: call.method, url: "\(settings.endpoint.scheme)://\(host)\(path)\(query.isEmpty ? "" : "?" + query)", headers: headers,
-            body: call.body, proxy: settings.proxy, proxyUser: settings.proxyUser, proxyPassword: settings.proxyPassword?.value)
+        return settings.proxyRequest(
+            HTTPRequest(
+                method: call.method, url: "\(settings.endpoint.scheme)://\(host)\(path)\(query.isEmpty ? "" : "?" + query)", headers: headers,
+                body: call.body))
     }
 }
 

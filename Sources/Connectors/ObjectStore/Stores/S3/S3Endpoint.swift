@@ -8,12 +8,15 @@ struct S3Endpoint: Sendable, Equatable {
     private let basePath: String
     let bucket: String
     let virtualHost: Bool
+    /// AWS's transfer acceleration: one host for all regions.
+    private let isAccelerated: Bool
 
     var isSecure: Bool { scheme == "https" }
 
     /// `url` without a scheme is taken as https. Throws a sentence.
-    init(url: String?, bucket: String, pathStyle: Bool) throws {
+    init(url: String?, bucket: String, pathStyle: Bool, accelerated: Bool = false) throws {
         self.bucket = bucket
+        isAccelerated = accelerated
         guard let url, !url.isEmpty else {
             scheme = "https"
             customHost = nil
@@ -43,6 +46,7 @@ struct S3Endpoint: Sendable, Equatable {
     }
 
     func host(region: String) -> String {
+        if isAccelerated, customHost == nil { return "\(bucket).s3-accelerate.amazonaws.com" }
         let service = customHost ?? "s3.\(region).amazonaws.com\(region.hasPrefix("cn-") ? ".cn" : "")"
         return virtualHost ? "\(bucket).\(service)" : service
     }

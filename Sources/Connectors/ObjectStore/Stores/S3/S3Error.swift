@@ -32,6 +32,9 @@ struct S3Error: Sendable, Equatable {
         case fail, retry, adoptRegion(String), adoptClock, reloadCredentials
     }
 
+    /// The service is overloaded, or is asked too often.
+    var asksForLess: Bool { status == 429 || status == 503 || ["SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException"].contains(code) }
+
     /// Sans-I/O: which refusals are worth another attempt.
     var decision: Decision {
         switch code {

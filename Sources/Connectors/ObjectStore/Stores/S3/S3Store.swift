@@ -1,4 +1,5 @@
 import ConnectAPI
+import JSON
 import Synchronization
 import Transport
 
@@ -9,6 +10,8 @@ final class S3Store: ObjectStore {
         var encryption = ""
         var kmsKey = ""
         var cannedACL: String?
+        /// 32 bytes of the customer's own (SSE-C), sent with every request that touches an object.
+        var customerKey: CustomerKey?
         /// Permission texts name this prefix.
         var prefix = ""
     }
@@ -95,7 +98,7 @@ final class S3Store: ObjectStore {
     }
 
     func head(_ key: String) async throws -> ObjectInfo? {
-        switch try await client.send(S3Call(method: "HEAD", key: key, action: "s3:GetObject on \(resource(key))")) {
+        switch try await client.send(S3Call(method: "HEAD", key: key, headers: customerKey, action: "s3:GetObject on \(resource(key))")) {
         case .success(let response):
             let metadata = response.headers.filter { $0.key.hasPrefix("x-amz-meta-") }
             return ObjectInfo(
@@ -110,7 +113,8 @@ final class S3Store: ObjectStore {
         // An empty range has no form in HTTP.
         if range.isEmpty { return try await head(key) == nil ? nil : [] }
         let call = S3Call(
-            method: "GET", key: key, headers: [("Range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")], action: "s3:GetObject on \(resource(key))")
+            method: "GET", key: key, headers: customerKey + [("Range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")],
+            action: "s3:GetObject on \(resource(key))")
         switch try await client.send(call) {
         case .success(let response): return response.body
         case .failure(let refusal) where refusal.error.status == 404: return nil
@@ -150,8 +154,21 @@ final class S3Store: ObjectStore {
         if !options.encryption.isEmpty { headers.append(("x-amz-server-side-encryption", options.encryption)) }
         if !options.kmsKey.isEmpty { headers.append(("x-amz-server-side-encryption-aws-kms-key-id", options.kmsKey)) }
         if let acl = options.cannedACL, !acl.isEmpty { headers.append(("x-amz-acl", acl)) }
-        return headers
+        return headers + customerKey
     }
+
+    private var customerKey: [(name: String, value: String)] { options.customerKey?.headers ?? [] }
+
+    func tag(_ key: String, _ tags: [(name: String, value: String)]) async throws {
+        let set = tags.map { "<Tag><Key>\(XMLText.escape($0.name))</Key><Value>\(XMLText.escape($0.value))</Value></Tag>" }.joined()
+        let body = Array("<Tagging xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><TagSet>\(set)</TagSet></Tagging>".utf8)
+        let call = S3Call(
+            method: "PUT", key: key, query: [("tagging", "")], headers: [("Content-MD5", Digest.base64(Digest.md5(body)))], body: body,
+            contentType: "application/xml", action: "s3:PutObjectTagging on \(resource(key))")
+        if case .failure(let refusal) = try await client.send(call) { throw refusal.connectorError }
+    }
+
+    var credentialsExpireIn: Double? { client.credentials.expiresIn }
 
     // MARK: Multipart
 
@@ -173,7 +190,7 @@ final class S3Store: ObjectStore {
         let checksum = Digest.crc32cBase64(bytes)
         let call = S3Call(
             method: "PUT", key: upload.key, query: [("partNumber", String(number)), ("uploadId", upload.id)],
-            headers: [("x-amz-checksum-crc32c", checksum)], body: bytes, action: "s3:PutObject on \(resource(upload.key))")
+            headers: customerKey + [("x-amz-checksum-crc32c", checksum)], body: bytes, action: "s3:PutObject on \(resource(upload.key))")
         switch try await client.send(call) {
         case .success(let response):
             guard let tag = response.headers["etag"] else {
@@ -194,7 +211,7 @@ final class S3Store: ObjectStore {
         }
         body += "</CompleteMultipartUpload>"
         let call = S3Call(
-            method: "POST", key: upload.key, query: [("uploadId", upload.id)], body: Array(body.utf8), contentType: "application/xml",
+            method: "POST", key: upload.key, query: [("uploadId", upload.id)], headers: customerKey, body: Array(body.utf8), contentType: "application/xml",
             action: "s3:PutObject on \(resource(upload.key))", mayFailInSuccess: true)
         let (outcome, noSuchUpload) = try await create(call, upload.key, ifAbsent: ifAbsent)
         guard noSuchUpload else { return outcome }
@@ -211,5 +228,48 @@ final class S3Store: ObjectStore {
     func abort(_ upload: Upload) async {
         _ = try? await client.send(
             S3Call(method: "DELETE", key: upload.key, query: [("uploadId", upload.id)], action: "s3:AbortMultipartUpload on \(resource(upload.key))"))
+    }
+
+    func dropUploads(_ prefix: String, startedBefore milliseconds: Int64) async -> Int {
+        var dropped = 0, marker: (key: String, id: String)?
+        while true {
+            var query = [("uploads", ""), ("prefix", prefix), ("max-uploads", "1000")]
+            if let marker { query += [("key-marker", marker.key), ("upload-id-marker", marker.id)] }
+            let call = S3Call(
+                method: "GET", query: query.map { (name: $0.0, value: $0.1) }, action: "s3:ListBucketMultipartUploads on \(resource(nil))")
+            let answer: HTTPResponse
+            switch try? await client.send(call) {
+            case .success(let response)?: answer = response
+            case .failure(let refusal)?:
+                log.warn("Unfinished uploads of earlier runs cannot be looked for: \(refusal.connectorError)")
+                return dropped
+            case nil: return dropped
+            }
+            let keys = XMLText.elements("Key", in: answer.body), ids = XMLText.elements("UploadId", in: answer.body)
+            let times = XMLText.elements("Initiated", in: answer.body)
+            guard keys.count == ids.count, times.count == ids.count else { return dropped }
+            for (i, id) in ids.enumerated() where CredentialTime.milliseconds(times[i]).map({ $0 < milliseconds }) ?? false {
+                await abort(Upload(key: keys[i], id: id, attributes: ObjectAttributes()))
+                dropped += 1
+            }
+            guard XMLText.element("IsTruncated", in: answer.body) == "true", let key = XMLText.element("NextKeyMarker", in: answer.body),
+                let id = XMLText.element("NextUploadIdMarker", in: answer.body)
+            else { return dropped }
+            marker = (key, id)
+        }
+    }
+}
+
+/// A key of the customer's own for server-side encryption.
+struct CustomerKey: Sendable {
+    let headers: [(name: String, value: String)]
+
+    /// nil: the text is not the base64 of 32 bytes.
+    init?(base64 text: String) {
+        guard let key = Base64.decode(text.utf8), key.count == 32 else { return nil }
+        headers = [
+            ("x-amz-server-side-encryption-customer-algorithm", "AES256"), ("x-amz-server-side-encryption-customer-key", Digest.base64(key)),
+            ("x-amz-server-side-encryption-customer-key-MD5", Digest.base64(Digest.md5(key))),
+        ]
     }
 }

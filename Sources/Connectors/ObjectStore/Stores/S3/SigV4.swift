@@ -79,10 +79,3 @@ struct SigV4: Sendable {
         return String(decoding: out, as: UTF8.self)
     }
 }
-
-/// What signs requests.
-struct Credentials: Sendable {
-    var accessKey: String
-    var secretKey: Secret
-    var sessionToken: String?
-}
