@@ -64,6 +64,7 @@ let package = Package(
 
         .executableTarget(
             name: "parquet-benchmark", dependencies: ["ConnectAPI", "Parquet"], path: "Benchmarks/ParquetBenchmark", swiftSettings: strict),
+        .executableTarget(name: "csv-benchmark", dependencies: ["ConnectAPI", "CSV"], path: "Benchmarks/CSVBenchmark", swiftSettings: strict),
         .executableTarget(
             name: "log-benchmark", dependencies: ["ConnectAPI", "ConnectRuntime"], path: "Benchmarks/LogBenchmark", swiftSettings: strict),
 

@@ -217,6 +217,12 @@ def parquet():
            f"ratio {median(ours) / median(theirs):.2f} (A/A noise {noise(ours):.0%} / {noise(theirs):.0%})")
 
 
+def csv():
+    out = subprocess.run([sys.executable, f"{ROOT}/Benchmarks/csv_duckdb.py", f"{ROOT}/.build/release/csv-benchmark"], check=True, capture_output=True, text=True).stdout
+    ours, theirs = re.search(r"transactions: .*ours (\d+) .*DuckDB (\d+)", out).groups()
+    report("CSV to columns, one thread", f"{int(ours):,} rows/s", f"DuckDB {int(theirs):,} rows/s", "0.8", f"lowest ratio of two tables {out.split()[-1]}")
+
+
 def latency():
     """1,000 single-row transactions a second; from the commit's time in the database to the moment a reader of the log sees the record."""
     with Postgres() as pg:
@@ -302,7 +308,7 @@ def page():
     open(f"{ROOT}/docs/benchmarks.md", "w").write("\n".join(lines) + "\n")
 
 
-CASES = [streaming, snapshot, parquet, latency, startup, big]
+CASES = [streaming, snapshot, parquet, csv, latency, startup, big]
 for case in CASES:
     if not ONLY or case.__name__ in ONLY:
         print(case.__name__, flush=True)

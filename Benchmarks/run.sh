@@ -3,4 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 swift build -c release --static-swift-stdlib --product parquet-benchmark
+swift build -c release --static-swift-stdlib --product csv-benchmark
 exec .venv/bin/python Benchmarks/bench.py "$@"
