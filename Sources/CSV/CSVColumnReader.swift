@@ -50,6 +50,9 @@ package struct CSVColumnReader: Sendable {
         }
     }
 
+    /// Texts that come from elsewhere, such as a JSON document; nil is null.
+    package func parse(_ texts: [[String?]]) -> Result { parse(CSVRows(texts), UnsafeRawBufferPointer(start: nil, count: 0)) }
+
     private func storage(_ column: CSVColumn, _ i: Int, _ pass: inout Pass) -> (Column.Storage, Bitmap?) {
         func integers<T: FixedWidthInteger>(_ range: ClosedRange<Int64>, _ make: ([T]) -> Column.Storage) -> (Column.Storage, Bitmap?) {
             let (values, validity) = pass.values(i, column, T(0)) { text in

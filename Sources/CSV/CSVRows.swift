@@ -25,6 +25,28 @@ package struct CSVRows: Sendable {
 
     package init() {}
 
+    /// Without the first row, as a header is.
+    package mutating func dropFirst() {
+        fields.removeFirst(fields.count / count)
+        starts.removeFirst()
+        ends.removeFirst()
+        lines.removeFirst()
+        count -= 1
+    }
+
+    /// Rows of texts that come from elsewhere; nil is null. The texts are the row's copies.
+    init(_ texts: [[String?]]) {
+        for row in texts {
+            for text in row {
+                let start = copies.count
+                copies.append(contentsOf: (text ?? "").utf8)
+                fields.append(CSVField(start, copies.count, isQuoted: text != nil, isCopied: true))
+            }
+        }
+        count = texts.count
+        hasHighBytes = false
+    }
+
     mutating func removeAll() {
         count = 0
         fields.removeAll(keepingCapacity: true)

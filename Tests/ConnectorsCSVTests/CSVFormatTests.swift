@@ -104,18 +104,22 @@ import Testing
             let sign = Bool.random(using: &random) ? "-" : ""
             let double =
                 [
-                    "\(sign)\(digits(3)).\(digits(2))", "\(sign)\(digits(20)).\(digits(9))", "\(sign)0.\(digits(17))", "\(digits(1)).\(digits(15))e\(sign)\(digits(2))",
+                    "\(sign)\(digits(3)).\(digits(2))", "\(sign)\(digits(20)).\(digits(9))", "\(sign)0.\(digits(17))",
+                    "\(digits(1)).\(digits(15))e\(sign)\(digits(2))",
                     "\(sign)\(digits(16))", "\(digits(1))e-3\(digits(1))",
                 ].randomElement(using: &random)!
             let time = String(
                 format: "%04d-%02d-%02d %02d:%02d:%02d.%06d", Int.random(in: 1900...2100, using: &random), Int.random(in: 1...12, using: &random),
                 Int.random(in: 1...28, using: &random), Int.random(in: 0...23, using: &random), Int.random(in: 0...59, using: &random),
                 Int.random(in: 0...59, using: &random), Int.random(in: 0...999_999, using: &random))
-            csv += [
-                maybe(String(Int64.random(in: .min ... .max, using: &random) >> Int64.random(in: 0...63, using: &random))),
-                maybe(String(Int32.random(in: .min ... .max, using: &random))), maybe(double), maybe("\(sign)\(digits(Int.random(in: 1...16, using: &random))).\(digits(2))"),
-                maybe(Bool.random(using: &random) ? "true" : "false"), maybe(time), maybe(["plain", "\"a, \"\"b\"\"\"", "é"].randomElement(using: &random)!),
-            ].joined(separator: ",") + "\n"
+            csv +=
+                [
+                    maybe(String(Int64.random(in: .min ... .max, using: &random) >> Int64.random(in: 0...63, using: &random))),
+                    maybe(String(Int32.random(in: .min ... .max, using: &random))), maybe(double),
+                    maybe("\(sign)\(digits(Int.random(in: 1...16, using: &random))).\(digits(2))"),
+                    maybe(Bool.random(using: &random) ? "true" : "false"), maybe(time),
+                    maybe(["plain", "\"a, \"\"b\"\"\"", "é"].randomElement(using: &random)!),
+                ].joined(separator: ",") + "\n"
         }
         try body(
             "l long, i int, d double, n decimal(18,2), b boolean, t timestamp_us, s string",
@@ -200,8 +204,10 @@ import Testing
 
     @Test(
         arguments: [
-            ("1", "long"), ("-9223372036854775808", "long"), ("9223372036854775808", "string"), ("007", "string"), ("0", "long"), ("0.5", "double"), ("1e5", "double"),
-            ("TRUE", "boolean"), ("2026-11-26", "date"), ("2026-02-30", "string"), ("2026-11-26 17:03:59", "timestamp"), ("2026-11-26T17:03:59.123456Z", "timestamp_us"),
+            ("1", "long"), ("-9223372036854775808", "long"), ("9223372036854775808", "string"), ("007", "string"), ("0", "long"), ("0.5", "double"),
+            ("1e5", "double"),
+            ("TRUE", "boolean"), ("2026-11-26", "date"), ("2026-02-30", "string"), ("2026-11-26 17:03:59", "timestamp"),
+            ("2026-11-26T17:03:59.123456Z", "timestamp_us"),
             ("x", "string"), ("", "string"), ("-", "string"), ("1 2", "string"), (" 12 ", "long"),
         ])
     func infers(_ text: String, _ type: String) {

@@ -99,7 +99,8 @@ import Testing
             let error = await #expect(throws: ConnectorError.self) { try await run(CSVSource.self, config) { _ in false } }
             #expect(error?.code == "csv.bad_row" && error?.message == "\(path) line 3: column id holds no long")
             let output = try await run(
-                CSVSource.self, config.merging(["errors.tolerance": "all", "errors.deadletterqueue.topic.name": "dlq"]) { $1 }) { _ in false }
+                CSVSource.self, config.merging(["errors.tolerance": "all", "errors.deadletterqueue.topic.name": "dlq"]) { $1 }
+            ) { _ in false }
             #expect(ids(output) == [1, 6])
             #expect(output.values("dlq") == ["x,2", "3,\"a\nb\"", "4", "5,\"q\"z"])
             let headers = output.frames.flatMap(\.batches).filter { $0.topic == "dlq" }.flatMap(\.headers)
@@ -136,7 +137,8 @@ import Testing
             let path = directory + "/a.csv"
             try write("id,unix_time\n" + (0..<5).map { "\($0),\(1_700_000_000 + $0 * 10)\n" }.joined(), to: path)
             let start = ContinuousClock.now
-            let output = try await run(CSVSource.self, ["topic": "t", "file": path, "time.column": "unix_time", "speed": "100", "at.end": "stop"]) { _ in false }
+            let output = try await run(CSVSource.self, ["topic": "t", "file": path, "time.column": "unix_time", "speed": "100", "at.end": "stop"]) { _ in false
+            }
             // 40 s a hundred times faster; how much later a busy machine is does not matter.
             #expect(ContinuousClock.now - start >= .milliseconds(390) && ids(output) == [0, 1, 2, 3, 4])
             let paced = ContinuousClock.now
@@ -150,7 +152,8 @@ import Testing
             let path = directory + "/a.csv"
             try write("id;amt;merchant\n" + (0..<200).map { "\($0);\($0).25;m\n" }.joined(), to: path)
             let config = [
-                "topic": "t", "file": path, "csv.separator.char": ";", "batch.size": "50", "at.end": "stop", "enrich.fx.map": "EUR:1.17,DKK:0.16,SEK:0.11,NOK:0.10",
+                "topic": "t", "file": path, "csv.separator.char": ";", "batch.size": "50", "at.end": "stop",
+                "enrich.fx.map": "EUR:1.17,DKK:0.16,SEK:0.11,NOK:0.10",
                 "enrich.fx.seed": "7",
             ]
             let whole = try await run(CSVSource.self, config) { _ in false }, values = whole.values("t")

@@ -24,7 +24,8 @@ public struct CSVSourceConfiguration: ConnectConfiguration {
     @Field("processing.file.extension", default: ".PROCESSING", importance: .low, doc: "Files that end so are left alone") var processingExtension: String
     @Field("empty.poll.wait.ms", default: "500", doc: "Milliseconds between two looks for new data", check: .atLeast(1)) var emptyPollWait: Int64
     @Field("batch.size", default: "8192", importance: .low, doc: "Rows a batch holds at most", check: .between(1, 1_000_000)) var batchSize: Int
-    @Field("file.compression", default: "auto", doc: "How files are compressed; auto: as their first bytes say", check: .oneOf(["auto", "none", "gzip", "zstd"]))
+    @Field(
+        "file.compression", default: "auto", doc: "How files are compressed; auto: as their first bytes say", check: .oneOf(["auto", "none", "gzip", "zstd"]))
     var compression: String
     @Field(
         "file.changed", default: "fail", doc: "A file that is not the one the offset was taken from: fail, or restart it from its first row",
@@ -44,7 +45,8 @@ public struct CSVSourceConfiguration: ConnectConfiguration {
     @Field("csv.quote.char", default: "34", doc: "The quote: a character or its number; 0: none") var quote: String
     @Field("csv.escape.char", default: "0", doc: "The escape: a character or its number; 0: a doubled quote only (RFC 4180)") var escape: String
     @Field("csv.rfc.4180.parser.enabled", default: "false", importance: .low, doc: "True: csv.escape.char is not looked at") var isRFC4180: Bool
-    @Field("csv.ignore.leading.whitespace", default: "false", importance: .low, doc: "Whether blanks before a field are taken off") var ignoresLeadingBlanks: Bool
+    @Field("csv.ignore.leading.whitespace", default: "false", importance: .low, doc: "Whether blanks before a field are taken off") var ignoresLeadingBlanks:
+        Bool
     @Field("csv.ignore.quotations", default: "false", importance: .low, doc: "Whether quotes are text") var ignoresQuotations: Bool
     @Field("csv.strict.quotes", default: "false", importance: .low, doc: "Must be false: text outside of quotes is kept") var strictQuotes: Bool
     @Field("csv.keep.carriage.return", default: "false", importance: .low, doc: "Must be false: a carriage return before a line end is no data")
@@ -77,12 +79,15 @@ public struct CSVSourceConfiguration: ConnectConfiguration {
     var infersTypes: Bool
     @Field("types.infer.rows", default: "10000", importance: .low, doc: "Rows looked at to infer types", check: .between(1, 1_000_000)) var inferRows: Int
     @Field("parser.timestamp.timezone", default: "UTC", importance: .low, doc: "The zone of times without one: UTC or ±hh:mm") var timezone: String
-    @Field("parser.timestamp.date.formats", default: "", importance: .low, doc: "Pattern of timestamp columns declared without one") var timestampFormats: String
+    @Field("parser.timestamp.date.formats", default: "", importance: .low, doc: "Pattern of timestamp columns declared without one") var timestampFormats:
+        String
     @Field(
         "timestamp.mode", default: "PROCESS_TIME", doc: "The records' timestamps: when they are read, the file's last change, or a column",
         check: .oneOf(["FIELD", "FILE_TIME", "PROCESS_TIME"])) var timestampMode: String
     @Field("timestamp.field", doc: "The column with timestamp.mode=FIELD") var timestampField: String?
-    @Field("metadata.location", default: "NONE", importance: .low, doc: "HEADERS: records say which file and row they came from", check: .oneOf(["NONE", "HEADERS"]))
+    @Field(
+        "metadata.location", default: "NONE", importance: .low, doc: "HEADERS: records say which file and row they came from",
+        check: .oneOf(["NONE", "HEADERS"]))
     var metadataLocation: String
 
     // MARK: Replay

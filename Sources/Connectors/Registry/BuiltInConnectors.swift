@@ -1,12 +1,13 @@
 public import ConnectAPI
 import ConnectorsCSV
 import ConnectorsFileStream
+import ConnectorsHTTP
 import ConnectorsObjectStore
 import ConnectorsPostgres
 import ConnectorsSnowflake
 
 /// The connectors in the binary. A new one is added here and nowhere else.
 public enum BuiltInConnectors {
-    public static let sources: [any SourceConnector.Type] = [PostgresSource.self, FileStreamSource.self, CSVSource.self]
+    public static let sources: [any SourceConnector.Type] = [PostgresSource.self, FileStreamSource.self, CSVSource.self, HTTPSource.self]
     public static let sinks: [any SinkConnector.Type] = [FileStreamSink.self, S3SinkConnector.self, SnowflakeSinkConnector.self]
 }
