@@ -51,7 +51,7 @@ let package = Package(
         .target(name: "Avro", dependencies: ["ConnectAPI", "JSON", "CZstd", "CSnappy", "CZlib"], swiftSettings: strict),
         .target(
             name: "ConnectRuntime",
-            dependencies: ["ConnectAPI", "JSON", "JavaRegex", "Kafka", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
+            dependencies: ["ConnectAPI", "JSON", "JavaRegex", "Kafka", "Transport", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
             swiftSettings: strict),
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
         connector("ConnectorsObjectStore", "ObjectStore", ["Avro", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CXattr", "CZlib"]),

@@ -1,5 +1,4 @@
 import ConnectAPI
-import Synchronization
 
 /// The control plane of one worker.
 ///
@@ -20,7 +19,7 @@ package actor StandaloneHerder: WorkerHerder {
     nonisolated let acceptance: ConnectorAcceptance
     nonisolated let runner: TaskRunner
     nonisolated let report = Logger("sluice.herder")
-    private nonisolated let worker: Mutex<WorkerInfo>
+    private nonisolated let worker: WorkerIdentity
 
     var connectorsByName: [String: ManagedConnector] = [:]
     /// The end of each connector's chain of operations.
@@ -43,16 +42,14 @@ package actor StandaloneHerder: WorkerHerder {
         acceptance = ConnectorAcceptance(
             validator: ConfigValidator(plugins: plugins, workerValues: services.worker.values), providers: providers, log: report)
         runner = TaskRunner(services: services, providers: providers, metrics: metrics, log: report)
-        worker = Mutex(info)
+        worker = WorkerIdentity(info)
     }
 
     // MARK: The worker
 
-    package nonisolated func workerInfo() -> WorkerInfo { worker.withLock { $0 } }
+    package nonisolated func workerInfo() -> WorkerInfo { worker.info }
 
-    package nonisolated func advertise(_ workerID: String) {
-        worker.withLock { $0 = WorkerInfo(version: $0.version, commit: $0.commit, clusterID: $0.clusterID, workerID: workerID) }
-    }
+    package nonisolated func advertise(_ workerID: String) { worker.advertise(workerID) }
 
     package func isReady() -> Bool { ready }
 

@@ -21,6 +21,8 @@ struct TaskRunner: Sendable {
         let config: [String: String]
         let taskConfig: [ConfigEntry]
         let startsPaused: Bool
+        /// See `Producer.epoch`.
+        var epoch: Int64 = 0
         let siblings: SinkSiblings
         let run: Int
     }
@@ -38,7 +40,7 @@ struct TaskRunner: Sendable {
         let assignment = TaskAssignment(
             connector: name, task: order.task, config: try providers.resolve(order.config),
             taskConfig: try providers.resolve(Dictionary(order.taskConfig.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })),
-            startsPaused: order.startsPaused, metrics: TaskMetrics(metrics, connector: name, task: order.task), onState: onState,
+            startsPaused: order.startsPaused, epoch: order.epoch, metrics: TaskMetrics(metrics, connector: name, task: order.task), onState: onState,
             onTopic: { [services, log] topic in
                 guard services.worker.settings.topicTracking else { return }
                 do {

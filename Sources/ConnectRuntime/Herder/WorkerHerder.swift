@@ -1,4 +1,5 @@
 import ConnectAPI
+import Synchronization
 
 /// A herder that runs connectors in this process: what `sluice run` and `connectors.d` need of it beside what REST does.
 package protocol WorkerHerder: Herder {
@@ -20,4 +21,17 @@ package protocol WorkerHerder: Herder {
     func connectorsOfFiles() async -> [(name: String, file: String)]
     /// The topics each sink's group reads, whether it runs or not: what retention must wait for.
     func subscriptions() async throws -> [String: Set<String>]
+}
+
+/// Who a worker says it is: known in full once its listener has a port.
+final class WorkerIdentity: Sendable {
+    private let known: Mutex<WorkerInfo>
+
+    init(_ info: WorkerInfo) { known = Mutex(info) }
+
+    var info: WorkerInfo { known.withLock { $0 } }
+
+    func advertise(_ workerID: String) {
+        known.withLock { $0 = WorkerInfo(version: $0.version, commit: $0.commit, clusterID: $0.clusterID, workerID: workerID) }
+    }
 }

@@ -9,6 +9,11 @@ import Synchronization
 /// makes several of them durable together. Once one fails, it and everything called after it fails with the same error, so that a position
 /// never becomes durable without the records before it (Invariant 2).
 package protocol Appender: Sendable {
+    /// Takes the place of earlier runs of the producer: once it returns, nothing of them becomes durable any more, and positions may be read.
+    func prepare() async throws
+    /// Whether frames that failed may be given to the producer's next appender. False where another run may have come between: then the task
+    /// begins again from the last durable position.
+    var canBeReplaced: Bool { get }
     /// Takes a frame: all its batches and its position become durable together, or nothing. Encodes on the calling thread and never
     /// waits for the disk; the caller's byte budget bounds what is under way (Invariant 5).
     func append(_ frame: Frame) -> PendingAppend
@@ -16,6 +21,11 @@ package protocol Appender: Sendable {
     func publish(unit: String, at position: SourcePosition) -> PendingAppend
     /// Nothing more of this appender gets into the log; what is under way fails where that is still possible (Invariant 7).
     func fence()
+}
+
+extension Appender {
+    package func prepare() async throws {}
+    package var canBeReplaced: Bool { true }
 }
 
 /// An append under way.

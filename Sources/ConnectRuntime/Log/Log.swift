@@ -69,9 +69,9 @@ package struct Producer: Sendable, Hashable {
     package let task: Int
     /// How the records are rendered where somebody reads them as bytes (`sluice tap`, Kafka, dead letters).
     package let rendering: Rendering
-    /// The connector's configuration, resolved: topics are made and clients set up by it where the log is Kafka.
+    /// The connector's configuration: settings of its Kafka clients, how its topics are made, whether it writes exactly once.
     package let config: [String: String]
-    /// Grows with every start of the task; a log that others share refuses an older one.
+    /// Grows with every run of a task of the connector anywhere; what an older one still writes is known by it. 0: there are no others.
     package let epoch: Int64
     package init(connector: String, task: Int, rendering: Rendering, config: [String: String] = [:], epoch: Int64 = 0) {
         self.connector = connector

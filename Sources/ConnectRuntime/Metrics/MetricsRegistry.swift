@@ -36,12 +36,13 @@ package final class MetricsRegistry: Sendable {
         state.withLock { $0.tasks[TaskKey(connector: connector, task: task)] = TaskEntry(counters: counters, isSink: isSink) }
     }
 
-    /// Everything of a connector.
-    package func remove(connector: String) {
+    /// Everything of a connector, or of one task of it.
+    package func remove(connector: String, task: Int? = nil) {
+        let labels = [Label(name: "connector", value: connector)] + (task.map { [Label(name: "task", value: String($0))] } ?? [])
         state.withLock { state in
-            state.tasks = state.tasks.filter { $0.key.connector != connector }
+            state.tasks = state.tasks.filter { $0.key.connector != connector || $0.key.task != task ?? $0.key.task }
             for name in state.series.keys {
-                state.series[name] = state.series[name]?.filter { !$0.key.contains(Label(name: "connector", value: connector)) }
+                state.series[name] = state.series[name]?.filter { series in !labels.allSatisfy { series.key.contains($0) } }
             }
             state.series = state.series.filter { !$0.value.isEmpty }
         }

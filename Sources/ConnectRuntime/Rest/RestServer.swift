@@ -23,6 +23,8 @@ package struct RestOptions: Sendable {
     package var isTopicTrackingEnabled = true
     /// (`topic.tracking.allow.reset`)
     package var isTopicTrackingResetAllowed = true
+    /// Sends a request on for which the herder threw that another worker must answer it; throws the error where it is none of these.
+    package var forward: @Sendable (_ request: HTTPRequest, _ reason: any Error) async throws -> HTTPResponse = { throw $1 }
     /// The text of `GET /metrics`, in Prometheus's format.
     package var metrics: @Sendable () async -> String = { "" }
     package init() {}
@@ -83,7 +85,8 @@ extension Router {
         let worker = WorkerRoutes(herder: herder, options: options)
         self.init(
             routes: worker.routes + (options.adminListeners == nil ? worker.adminRoutes : []) + ConnectorRoutes(herder: herder, options: options).routes
-                + TaskRoutes(herder: herder).routes + PluginRoutes(herder: herder).routes + TopicRoutes(herder: herder).routes)
+                + TaskRoutes(herder: herder).routes + PluginRoutes(herder: herder).routes + TopicRoutes(herder: herder).routes,
+            forward: options.forward)
     }
 }
 

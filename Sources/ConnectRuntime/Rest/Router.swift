@@ -30,6 +30,8 @@ struct Router: Sendable {
     }
 
     let routes: [Route]
+    /// See `RestOptions.forward`.
+    var forward: @Sendable (HTTPRequest, any Error) async throws -> HTTPResponse = { throw $1 }
     let log = Logger("sluice.rest")
 
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
@@ -59,7 +61,11 @@ struct Router: Sendable {
 
         let parameters = zip(route.path, segments).filter { if case .literal = $0.0 { false } else { true } }.map(\.1)
         do {
-            return try await route.handle(RestRequest(http: request, parameters: parameters))
+            do {
+                return try await route.handle(RestRequest(http: request, parameters: parameters))
+            } catch let reason where !(reason is HerderError) {
+                return try await forward(request, reason)
+            }
         } catch let error as HerderError {
             return RestError.response(error.status, error.message)
         } catch let error as ConnectorError {

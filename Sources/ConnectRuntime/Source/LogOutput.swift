@@ -149,10 +149,15 @@ final class LogOutput: SourceOutput {
         var pending: PendingAppend
     }
 
+    /// Makes the way into the log; before the task is told where it stands.
+    func open() async throws {
+        try await nextAppender().prepare()
+    }
+
     /// Appends what is emitted until `finish` or `fence`. Runs in a task of its own, so that stopping the source's task does not lose what it
     /// emitted. While one frame waits for the disk the next is encoded; more than a few under way would only make commits larger.
     func drain() async {
-        var appender = open()
+        guard var appender = current.withLock({ $0.appender }) else { return }
         defer { current.withLock { $0.appender = nil } }
         var underWay: [UnderWay] = []
         var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(10))
@@ -180,13 +185,13 @@ final class LogOutput: SourceOutput {
             guard let oldest = underWay.first else { return }
             do {
                 try await oldest.pending.durable()
-            } catch let error as ConnectorError where error.disposition == .retry && !Task.isCancelled {
+            } catch let error as ConnectorError where error.disposition == .retry && appender.canBeReplaced && !Task.isCancelled {
                 // The appender refused everything after the frame that failed, so all of them go again, in order (Invariant 3).
                 let wait = backoff.next()
                 counters.update { $0.retries += 1 }
                 report.warn("Could not append to the log, trying again in \(Int(wait.milliseconds)) ms: \(error)")
                 try? await Task.sleep(for: wait)
-                appender = open()
+                appender = nextAppender()
                 for i in underWay.indices { underWay[i].pending = append(underWay[i].entries, underWay[i].batches) }
                 continue
             } catch {
@@ -216,7 +221,7 @@ final class LogOutput: SourceOutput {
     /// What was emitted is still made durable; then `drain` returns.
     func finish() { queue.finish() }
 
-    private func open() -> any Appender {
+    private func nextAppender() -> any Appender {
         let appender = log.appender(for: producer)
         let isFenced = current.withLock { current in
             current.appender = appender

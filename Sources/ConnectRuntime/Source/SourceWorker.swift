@@ -82,11 +82,7 @@ package final class SourceWorker: TaskWorker {
             }) {
                 throw CancellationError()
             }
-            let drain = Task { await output.drain() }
             let result = await runOnce(output)
-            output.finish()
-            await drain.value
-            await output.abandonUnits()
             if case .success = result {
                 // A log that failed under the last frames is a failure all the same.
                 try await output.flush()
@@ -109,18 +105,29 @@ package final class SourceWorker: TaskWorker {
             log: services.log,
             producer: Producer(
                 connector: assignment.connector, task: assignment.task, rendering: services.worker.rendering(for: assignment.config),
-                config: assignment.config),
+                config: assignment.config, epoch: assignment.epoch),
             budget: services.sourceBudget, transforms: TransformStage(apply: try services.transforms(assignment.config)),
             tolerance: ErrorTolerance(assignment.config), counters: counters, gate: gate, report: log, onTopic: assignment.onTopic)
     }
 
     private func runOnce(_ output: LogOutput) async -> Result<Void, any Error> {
         do {
-            try await type.runTask(assignment, services, output, log)
-            return .success(())
+            try await output.open()
         } catch {
             return .failure(error)
         }
+        let drain = Task { await output.drain() }
+        let result: Result<Void, any Error>
+        do {
+            try await type.runTask(assignment, services, output, log)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        output.finish()
+        await drain.value
+        await output.abandonUnits()
+        return result
     }
 }
 

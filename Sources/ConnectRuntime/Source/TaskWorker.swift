@@ -48,12 +48,15 @@ package struct TaskAssignment: Sendable {
     /// This task's configuration, resolved.
     package let taskConfig: [String: String]
     package let startsPaused: Bool
+    /// See `Producer.epoch`.
+    package let epoch: Int64
     package let metrics: any MetricSink
     package let onState: @Sendable (StoredStatus) async -> Void
     package let onTopic: @Sendable (String) async -> Void
 
     package init(
-        connector: String, task: Int, config: [String: String], taskConfig: [String: String], startsPaused: Bool, metrics: any MetricSink,
+        connector: String, task: Int, config: [String: String], taskConfig: [String: String], startsPaused: Bool, epoch: Int64 = 0,
+        metrics: any MetricSink,
         onState: @escaping @Sendable (StoredStatus) async -> Void, onTopic: @escaping @Sendable (String) async -> Void
     ) {
         self.connector = connector
@@ -61,6 +64,7 @@ package struct TaskAssignment: Sendable {
         self.config = config
         self.taskConfig = taskConfig
         self.startsPaused = startsPaused
+        self.epoch = epoch
         self.metrics = metrics
         self.onState = onState
         self.onTopic = onTopic

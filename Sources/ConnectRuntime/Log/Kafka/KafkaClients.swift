@@ -6,7 +6,8 @@ package import Kafka
 ///     Kafka Connect's defaults  <  the worker's own bootstrap.servers, security.*, sasl.*, ssl.*  <  producer.* …  <  producer.override.* …
 package struct KafkaClients: Sendable {
     private let worker: [String: String]
-    private let shared: [String: String]
+    /// Where the cluster is and how to log in, for every client.
+    package let shared: [String: String]
 
     package init(worker values: [String: String]) {
         worker = values

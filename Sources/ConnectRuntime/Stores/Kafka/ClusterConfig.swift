@@ -20,6 +20,8 @@ package struct ClusterConfig: Sendable {
         /// The slot of each task; nil: Kafka Connect wrote the tasks, and nobody of ours has given them slots.
         package fileprivate(set) var slots: [Int]?
         package fileprivate(set) var isConsistent = true
+        /// Whether the generation before was fenced since the last commit (exactly-once).
+        package fileprivate(set) var isFenced = false
         /// Moves when the configurations do: tasks of an older generation restart.
         package fileprivate(set) var generation = 0
         /// Written, and not committed yet.
@@ -87,7 +89,8 @@ package struct ClusterConfig: Sendable {
             return configs[name] == nil ? nil : .restart(name, includeTasks: includeTasks, onlyFailed: onlyFailed)
         case .fencing(let name, let tasks):
             fenced[name] = tasks
-            return nil
+            self.tasks[name]?.isFenced = true
+            return configs[name] == nil ? nil : .tasks(name)
         case .sessionKey(let key):
             sessionKey = key
             return .sessionKey
@@ -99,6 +102,7 @@ package struct ClusterConfig: Sendable {
     private func commit(_ set: inout TaskSet, _ count: Int, _ slots: [Int]?) {
         let configs = (0..<count).compactMap { set.waiting[$0] }
         set.waiting = [:]
+        set.isFenced = false
         set.isConsistent = configs.count == count
         set.slots = set.isConsistent ? slots : nil
         if !set.isConsistent || configs != set.configs { set.generation = records }

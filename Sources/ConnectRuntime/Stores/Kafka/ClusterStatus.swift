@@ -8,6 +8,12 @@ package struct ClusterStatus: Sendable {
     package mutating func apply(_ record: StatusRecord) {
         switch record {
         case .status(let name, let task, let status):
+            // What a worker says on its way out may come after what the next owner has said.
+            if let status, status.status.state == .unassigned, let now = statuses[name]?[task], now.workerID != status.workerID,
+                status.generation < now.generation
+            {
+                return
+            }
             statuses[name, default: [:]][task] = status
             if statuses[name]?.isEmpty == true { statuses[name] = nil }
         case .topic(let topic, let connector, let active):
