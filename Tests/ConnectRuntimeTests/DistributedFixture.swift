@@ -100,6 +100,7 @@ struct TestCluster {
     }
 
     struct Worker {
+        let number: Int
         let herder: DistributedHerder
         let log: EmbeddedLog
         let offsets: KafkaSourceOffsetStore
@@ -136,6 +137,6 @@ struct TestCluster {
         herder.advertise("127.0.0.1:\(rest.port)")
         let serving = Task { await rest.run() }
         try await herder.start()
-        return Worker(herder: herder, log: log, offsets: cluster.offsets, rest: rest, serving: serving)
+        return Worker(number: number, herder: herder, log: log, offsets: cluster.offsets, rest: rest, serving: serving)
     }
 }

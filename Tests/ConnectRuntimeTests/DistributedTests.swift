@@ -110,3 +110,104 @@ import Testing
         }
     }
 }
+
+/// Several workers on a real Apache Kafka (`KAFKA_HOME`): what the mock cannot show.
+@Suite(.serialized, .enabled(if: KafkaBroker.isAvailable)) struct DistributedKafkaTests {
+    private func withCluster(workers count: Int, _ more: [String: String] = [:], _ body: (TestCluster, [TestCluster.Worker]) async throws -> Void) async throws {
+        try await withKafka { broker in
+            try await withTemporaryDirectory { directory in
+                let cluster = TestCluster(broker.bootstrapServers, directory: directory)
+                var workers: [TestCluster.Worker] = []
+                do {
+                    for number in 1...count { workers.append(try await cluster.start(number, more)) }
+                    try await body(cluster, workers)
+                } catch {
+                    for worker in workers { await worker.stop() }
+                    throw error
+                }
+                for worker in workers { await worker.stop() }
+                #expect(cluster.journal.running.isEmpty)
+            }
+        }
+    }
+
+    private func leader(of workers: [TestCluster.Worker]) async throws -> TestCluster.Worker {
+        for _ in 0..<300 {
+            for worker in workers where await worker.herder.leadership != nil { return worker }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw ConnectorError("test.leader", .stop, "Nobody leads")
+    }
+
+    /// The contract of issue 3: adding a connector to 60 tasks on three workers stops no other task.
+    @Test func aNewConnectorStopsNoOtherTaskAndLoadIsEven() async throws {
+        try await withCluster(workers: 3) { cluster, workers in
+            let leader = try await leader(of: workers).herder
+            for i in 0..<15 { _ = try await leader.create("c\(i)", cluster.hold(4), initialState: .started) }
+            try await eventually { cluster.journal.running.count == 60 }
+            let load = Dictionary(grouping: cluster.journal.running.values.joined()) { $0 }.mapValues(\.count)
+            #expect(load.count == 3 && load.values.allSatisfy { (14...26).contains($0) }, "\(load)")
+            // Growing the slots may move some while the group settles; what is judged is what a new connector does.
+            try await eventually { cluster.journal.running.values.allSatisfy { $0.count == 1 } }
+            try await Task.sleep(for: .seconds(3))
+            let before = cluster.journal.entries.count
+            _ = try await leader.create("new", cluster.hold(4), initialState: .started)
+            try await eventually { cluster.journal.running.count == 64 }
+            try await Task.sleep(for: .seconds(2))
+            let since = cluster.journal.entries.dropFirst(before)
+            #expect(since.allSatisfy { $0.isStart && $0.task.connector == "new" }, "\(since)")
+        }
+    }
+
+    @Test func anyWorkerAnswersAndForwards() async throws {
+        try await withCluster(workers: 2) { cluster, workers in
+            let follower = workers[1], url = "http://127.0.0.1:\(follower.rest.port)"
+            func curl(_ method: String, _ path: String, _ body: String? = nil) throws -> (Int, String) {
+                var arguments = ["-sS", "-m", "30", "-X", method, "-w", "\n%{http_code}", url + path]
+                if let body { arguments += ["-H", "Content-Type: application/json", "--data-binary", body] }
+                let output = try Subprocess.run("curl", arguments), cut = output.lastIndex(of: "\n")!
+                return (Int(output[output.index(after: cut)...]) ?? 0, String(output[..<cut]))
+            }
+            let config = "\"connector.class\":\"Hold\",\"journal\":\"\(cluster.name)\",\"count\":\"4\",\"tasks.max\":\"4\""
+            let created = try curl("POST", "/connectors", "{\"name\":\"c\",\"config\":{\(config)}}")
+            #expect(created.0 == 201, "\(created)")
+            // Read your writes, on the worker that was asked.
+            #expect(try curl("GET", "/connectors/c").0 == 200)
+            #expect(try curl("POST", "/connectors", "{\"name\":\"c\",\"config\":{\(config)}}") == (409, #"{"error_code":409,"message":"Connector c already exists"}"#))
+            try await eventually { cluster.journal.running.count == 4 }
+            let workersOfTasks = try await follower.herder.status("c").tasks.map(\.workerID)
+            #expect(Set(workersOfTasks).count == 2, "the tasks are on both: \(workersOfTasks)")
+            let starts = cluster.journal.entries.filter(\.isStart).count
+            for task in 0..<4 { #expect(try curl("POST", "/connectors/c/tasks/\(task)/restart").0 == 204) }
+            try await eventually { cluster.journal.entries.filter(\.isStart).count == starts + 4 }
+            #expect(try curl("PUT", "/connectors/c/stop").0 == 204)
+            try await eventually { cluster.journal.running.isEmpty }
+            #expect(try curl("DELETE", "/connectors/c/offsets").0 == 200)
+            #expect(try curl("DELETE", "/connectors/c").0 == 204)
+            #expect(try curl("GET", "/connectors/c").0 == 404)
+        }
+    }
+
+    @Test func tasksMoveWhenAWorkerLeavesAndComes() async throws {
+        try await withCluster(workers: 2) { cluster, workers in
+            let leader = try await leader(of: workers), other = workers.first { $0.number != leader.number }!
+            _ = try await leader.herder.create("c", cluster.hold(6), initialState: .started)
+            try await eventually { cluster.journal.running.count == 6 }
+            // The leader goes in order: the other has everything at once.
+            await leader.herder.shutDown()
+            let name = "worker-\(other.number)"
+            try await eventually { cluster.journal.running.count == 6 && Set(cluster.journal.running.values.joined()) == [name] }
+            try await eventually { await other.herder.leadership != nil }
+            try await cluster.withWorker(3) { herder in
+                try await eventually { Set(cluster.journal.running.values.joined()) == [name, "worker-3"] && cluster.journal.running.count == 6 }
+                try await eventually { try await herder.status("c").tasks.allSatisfy { $0.status.state == .running } }
+            }
+            // Never two of a task.
+            var running: [TaskID: Int] = [:]
+            for entry in cluster.journal.entries {
+                running[entry.task, default: 0] += entry.isStart ? 1 : -1
+                #expect(running[entry.task]! <= 1, "\(entry)")
+            }
+        }
+    }
+}
