@@ -33,25 +33,9 @@ struct RunCommand {
         if let level = config.logLevel { Logger.setLevel(level, of: "root", at: nil) }
         for notice in config.notices { log.warn(notice) }
 
-        let data = config.settings.dataDirectory
-        try WorkerFile.makeDirectory(data)
-        let embedded = try await EmbeddedLog.open(directory: data)
-        let plugins = PluginRegistry.builtIn()
-        let topics = kafkaLog(positions: embedded)
-        let services = TaskServices(
-            log: topics ?? embedded, worker: config, sourceBudget: ByteBudget(capacity: Int(config.settings.sourceBuffer)), scratchDirectory: data + "/scratch",
-            transforms: { values in
-                let chain = try TransformChain(values, plugins: plugins)
-                return { try chain.apply($0) }
-            },
-            converter: { try Converters.make(.init($0, $1), isKey: $2) })
-        let herder = try StandaloneHerder(
-            plugins: plugins, services: services, store: embedded.store, metrics: MetricsRegistry(),
-            info: WorkerInfo(
-                version: config.settings.reportedVersion, commit: Self.commit,
-                clusterID: try await topics?.clusterID() ?? embedded.clusterID,
-                workerID: config.workerID(host: "127.0.0.1", port: config.listen.port)))
-        let rest = try RestServer(herder, try restOptions(herder))
+        let parts = try await WorkerParts(config, commit: Self.commit)
+        let herder = parts.herder
+        let rest = try RestServer(herder, try restOptions(parts))
         let advertised = config.listeners.firstIndex(of: config.advertisedListener) ?? 0
         herder.advertise(config.workerID(host: "127.0.0.1", port: rest.ports[advertised]))
         for (listener, port) in zip(config.listeners + (config.adminListeners ?? []), rest.ports) {
@@ -75,7 +59,7 @@ struct RunCommand {
                     log.info("Finished starting connectors and tasks")
                 }
             }
-            group.addTask { try await Housekeeping(herder: herder, log: embedded, config: config).run() }
+            group.addTask { try await Housekeeping(herder: herder, log: parts.embedded, config: config).run() }
             group.addTask {
                 for await signal in signals { throw Stopped(signal: signal) }
             }
@@ -87,41 +71,30 @@ struct RunCommand {
             } catch {
                 log.error("The worker cannot go on: \(error)")
                 group.cancelAll()
-                await shutDown(herder, rest, serving, topics, embedded)
+                await shutDown(parts, rest, serving)
                 throw ExitStatus(code: 1)
             }
             group.cancelAll()
-            await shutDown(herder, rest, serving, topics, embedded)
+            await shutDown(parts, rest, serving)
         }
         log.info("Kafka Connect stopped")
     }
 
-    private func shutDown(
-        _ herder: any WorkerHerder, _ rest: RestServer, _ serving: Task<Void, Never>, _ topics: KafkaLog?, _ embedded: EmbeddedLog
-    ) async {
+    private func shutDown(_ parts: WorkerParts, _ rest: RestServer, _ serving: Task<Void, Never>) async {
         rest.stop()
-        await herder.shutDown()
+        await parts.herder.shutDown()
         await serving.value
-        await topics?.close()
-        await embedded.close()
-    }
-
-    /// With `bootstrap.servers` the topics are Kafka's; a worker without a group keeps configurations and positions in its data directory.
-    private func kafkaLog(positions: EmbeddedLog) -> KafkaLog? {
-        guard let servers = config.settings.bootstrapServers, !servers.isEmpty else { return nil }
-        log.info("Topics are in Kafka at \(servers)")
-        let clients = KafkaClients(worker: config.values)
-        return KafkaLog(
-            clients: clients, topics: KafkaTopicCreator(clients, isEnabled: config.settings.topicCreation), offsets: LocalOffsetStore(positions))
+        await parts.close()
     }
 
     private struct Stopped: Error {
         let signal: Int32
     }
 
-    private func restOptions(_ herder: any WorkerHerder) throws -> RestOptions {
+    private func restOptions(_ parts: WorkerParts) throws -> RestOptions {
         var options = try RestOptions(config)
-        options.metrics = { await herder.metricsText() }
+        options.metrics = { [herder = parts.herder] in await herder.metricsText() }
+        options.forward = parts.forward
         return options
     }
 
@@ -137,11 +110,12 @@ struct RunCommand {
 /// What happens now and then: rates are sampled, progress is said, old records go.
 private struct Housekeeping {
     let herder: any WorkerHerder
-    let log: EmbeddedLog
+    /// nil: topics are kept by Kafka's own rules.
+    let log: EmbeddedLog?
     let config: WorkerConfig
     private let progress = Logger("sluice.progress")
 
-    init(herder: any WorkerHerder, log: EmbeddedLog, config: WorkerConfig) {
+    init(herder: any WorkerHerder, log: EmbeddedLog?, config: WorkerConfig) {
         self.herder = herder
         self.log = log
         self.config = config
@@ -157,7 +131,7 @@ private struct Housekeeping {
             rounds += 1
             // Soon after the start, so that a person sees that it flows; then once a minute.
             if rounds == 2 || rounds % 12 == 0 { for line in herder.metrics.progressLines() { progress.info(line) } }
-            guard rounds % 12 == 0 else { continue }
+            guard rounds % 12 == 0, let log else { continue }
             do {
                 try await log.retain(policy, consumedBy: try await herder.subscriptions())
             } catch let error as ConnectorError {

@@ -12,11 +12,11 @@ extension DistributedHerder {
         /// The cluster's id, for `GET /`.
         package let id: String
 
-        /// Reaches the brokers, makes the internal topics that are missing, and reads the positions of sources. Waits for brokers that are not
-        /// there yet.
+        /// Reaches the brokers, makes the internal topics that are missing, and reads the positions of sources. Waits a minute
+        /// for brokers that are not there yet.
         package static func connect(_ worker: WorkerConfig, makingTopics: Bool = true) async throws -> Cluster {
             let topics = try InternalTopics(worker), clients = WorkerClients(worker), admin = try clients.admin()
-            let log = Logger("sluice.herder")
+            let log = Logger("sluice.herder"), deadline = ContinuousClock.now + .seconds(60)
             while true {
                 do {
                     if makingTopics { try await topics.make(admin) }
@@ -26,7 +26,7 @@ extension DistributedHerder {
                     }
                     try await offsets.open()
                     return Cluster(topics: topics, store: store, offsets: offsets, clients: clients, admin: admin, id: await admin.clusterID() ?? "")
-                } catch let error as ConnectorError where error.disposition == .retry {
+                } catch let error as ConnectorError where error.disposition == .retry && ContinuousClock.now < deadline {
                     log.warn("The cluster cannot be reached yet, trying again: \(error)")
                     try await Task.sleep(for: .seconds(2))
                 }

@@ -166,6 +166,11 @@ extension DistributedHerder {
     }
 
     private func checkExactlyOnce(_ values: [String: String]) throws {
+        if exactlyOnce == .enabled, values["transaction.boundary"]?.trimmingSpaces().lowercased() == "connector" {
+            throw ConnectorError(
+                "connector.exactly_once", .stop, "The connector does not define transaction boundaries of its own",
+                hint: "Set transaction.boundary to poll or interval")
+        }
         guard exactlyOnce != .enabled, values["exactly.once.support"]?.trimmingSpaces().lowercased() == "required" else { return }
         throw ConnectorError(
             "connector.exactly_once", .stop, "The connector has exactly.once.support=required, and exactly-once is not enabled on this worker",

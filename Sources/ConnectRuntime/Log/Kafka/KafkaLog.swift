@@ -14,13 +14,18 @@ package final class KafkaLog: Log {
     let writers: KafkaWriters
     let clients: KafkaClients
     private let reader: KafkaReader
+    private let topicCreator: any TopicCreator
     private let offsets: any SourceOffsetStore
+    /// The group whose sources write in transactions; nil: none do.
+    private let exactlyOnce: String?
     /// Answers for groups without being a member of them.
     private let admin: Mutex<KafkaAdmin?> = Mutex(nil)
 
-    package init(clients: KafkaClients, topics: any TopicCreator, offsets: any SourceOffsetStore) {
+    package init(clients: KafkaClients, topics: any TopicCreator, offsets: any SourceOffsetStore, exactlyOnce: String? = nil) {
         self.clients = clients
         self.offsets = offsets
+        self.exactlyOnce = exactlyOnce
+        topicCreator = topics
         reader = KafkaReader(clients)
         writers = KafkaWriters { producer in
             try KafkaWriter(
@@ -36,7 +41,17 @@ package final class KafkaLog: Log {
 
     // MARK: Writing
 
-    package func appender(for producer: Producer) -> any Appender { KafkaAppender(self, producer) }
+    package func appender(for producer: Producer) -> any Appender {
+        // Dead letters and single workers have no epoch, and no transactions.
+        guard let exactlyOnce, producer.epoch > 0 else { return KafkaAppender(self, producer) }
+        let id = ExactlyOnceSupport.transactionalID(group: exactlyOnce, connector: producer.connector, task: producer.task)
+        return TransactionalAppender(producer, topics: topicCreator, offsets: offsets) { [clients] in
+            try clients.producer(
+                "connector-producer-\(producer.connector)-\(producer.task)", config: producer.config,
+                // Kafka Connect's other defaults hold; a transaction survives a broker's restart.
+                defaults: ["transactional.id": id, "enable.idempotence": "true", "max.in.flight.requests.per.connection": "5", "linger.ms": "1"])
+        }
+    }
 
     package func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws {
         try await appender(for: producer).append(Frame(batches, at: nil)).durable()
