@@ -54,7 +54,7 @@ let package = Package(
             dependencies: ["ConnectAPI", "JSON", "JavaRegex", "Kafka", "Transport", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
             swiftSettings: strict),
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
-        connector("ConnectorsObjectStore", "ObjectStore", ["Avro", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CXattr", "CZlib"]),
+        connector("ConnectorsObjectStore", "ObjectStore", ["Avro", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CSnappy", "CXattr", "CZlib", "CZstd"]),
         connector("ConnectorsSnowflake", "Snowflake", ["ConnectorsObjectStore", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CZlib"]),
         connector("ConnectorsFileStream", "FileStream", ["JSON"]),
         connector("ConnectorsCSV", "CSV", ["CSV", "JSON", "JavaRegex", "CZlib", "CZstd"]),

@@ -29,6 +29,8 @@ struct SinkHarness {
     /// Smaller than the configuration allows, so that small files are sent in parts.
     var partSize: Int?
     var rejected = Mutex64()
+    /// Another face than Confluent's S3 sink.
+    var plan: (([String: String]) throws -> SinkPlan)?
 
     /// Offsets handed to the dead letter queue; nil tolerates none.
     final class Mutex64: Sendable {
@@ -52,14 +54,15 @@ struct SinkHarness {
         self.store = store
     }
 
-    func task() throws -> S3SinkTask {
+    func task() throws -> ObjectStoreSinkTask {
         let rejected = rejected
         let context = TaskContext(
             connector: "lake", task: 0, log: Logger("test"), metrics: metrics, memoryBudget: memory, scratchDirectory: "/tmp"
         ) { record in if !rejected.add(record.offset) { throw record.error } }
-        return try S3SinkTask(
-            try S3SinkConfiguration(settings), store: store, pool: BlockingPool(threads: 1),
-            metrics: SinkMetrics(metrics, connector: "lake", task: 0), context, partSize: partSize,
+        var plan = try plan?(settings) ?? S3SinkConfiguration(settings).plan
+        if let partSize { plan.partSize = partSize }
+        return ObjectStoreSinkTask(
+            plan, store: store, pool: BlockingPool(threads: 1), metrics: SinkMetrics(metrics, connector: "lake", task: 0), context,
             clock: { [clock] in clock.now })
     }
 }

@@ -173,7 +173,7 @@ import TestSupport
             "{{table}}/date={{timestamp:format=yyyy-MM-dd}}/{{table}}_{{partition}}_{{start_offset:padding=true}}.parquet", zone: .utc)
         let naming = FileNaming(topicsDirectory: "", fileExtension: ".parquet", template: template)
         #expect(
-            naming.names(topic: "s.public.orders", partition: 2, directory: "partition=2", start: 7, startTimestamp: 1_714_979_289_000) == [
+            naming.names(topic: "s.public.orders", partition: 2, directory: "partition=2", start: 7, time: 1_714_979_289_000) == [
                 "orders/date=2024-05-06/orders_2_00000000000000000007.parquet", "orders/date=2024-05-06/orders_2_00000000000000000007-2-7.parquet",
             ])
     }

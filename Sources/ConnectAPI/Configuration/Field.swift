@@ -17,6 +17,9 @@ public protocol ConnectConfiguration: Sendable {
     static func findings(of problem: FieldProblem, key: ConfigKey, given: String) -> [Diagnostic]
 }
 
+/// Keys that several configurations have in common: a stored property of this kind contributes its fields in its place.
+public protocol ConfigurationSection: Sendable {}
+
 /// What is wrong with the value of one key.
 public enum FieldProblem: Sendable, Hashable {
     /// It must be given and was not.
@@ -46,11 +49,15 @@ extension ConnectConfiguration {
     /// listed.
     public static var keyPrefixes: [String] {
         let configuration = Self()
-        return Mirror(reflecting: configuration).children.compactMap { ($0.value as? any AnyFieldPrefix)?.prefix }
-            + configuration.fields.filter { !$0.isListed }.map(\.key.name)
+        return configuration.prefixes.map(\.prefix) + configuration.fields.filter { !$0.isListed }.map(\.key.name)
     }
 
-    private var fields: [any AnyField] { Mirror(reflecting: self).children.compactMap { $0.value as? any AnyField } }
+    private var fields: [any AnyField] { Self.members(of: self).compactMap { $0 as? any AnyField } }
+    private var prefixes: [any AnyFieldPrefix] { Self.members(of: self).compactMap { $0 as? any AnyFieldPrefix } }
+
+    private static func members(of part: Any) -> [Any] {
+        Mirror(reflecting: part).children.flatMap { $0.value is any ConfigurationSection ? members(of: $0.value) : [$0.value] }
+    }
 
     /// Parses a flat map; every finding is returned, not the first only. Keys it does not declare are ignored.
     public static func parse(_ values: [String: String]) -> (configuration: Self, findings: [Diagnostic]) {
@@ -63,8 +70,7 @@ extension ConnectConfiguration {
                 findings += Self.findings(of: problem, key: field.key, given: shown)
             }
         }
-        for child in Mirror(reflecting: configuration).children {
-            guard let field = child.value as? any AnyFieldPrefix else { continue }
+        for field in configuration.prefixes {
             field.take(values.filter { $0.key.hasPrefix(field.prefix) })
         }
         if findings.isEmpty { findings = configuration.crossCheck() }

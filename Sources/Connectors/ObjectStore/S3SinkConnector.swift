@@ -48,10 +48,10 @@ public struct S3SinkConnector: SinkConnector {
         }
     }
 
-    public func makeTask(_ context: TaskContext) async throws -> sending S3SinkTask {
+    public func makeTask(_ context: TaskContext) async throws -> sending ObjectStoreSinkTask {
         let pool = BlockingPool(threads: 8)
         let metrics = SinkMetrics(context.metrics, connector: context.connector, task: context.task)
         let store = try store(pool, owner: "\(context.connector)-\(context.task)", context.log) { metrics.retried(code: $0) }
-        return try S3SinkTask(configuration, store: store, pool: pool, metrics: metrics, context)
+        return ObjectStoreSinkTask(try configuration.plan, store: store, pool: pool, metrics: metrics, context)
     }
 }

@@ -9,5 +9,5 @@ import ConnectorsSnowflake
 /// The connectors in the binary. A new one is added here and nowhere else.
 public enum BuiltInConnectors {
     public static let sources: [any SourceConnector.Type] = [PostgresSource.self, FileStreamSource.self, CSVSource.self, HTTPSource.self]
-    public static let sinks: [any SinkConnector.Type] = [FileStreamSink.self, S3SinkConnector.self, SnowflakeSinkConnector.self]
+    public static let sinks: [any SinkConnector.Type] = [FileStreamSink.self, S3SinkConnector.self, GCSSinkConnector.self, SnowflakeSinkConnector.self]
 }

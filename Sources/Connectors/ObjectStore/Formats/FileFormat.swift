@@ -31,6 +31,8 @@ enum FileFormat: Sendable {
     case bytes(separator: [UInt8], fileExtension: String, GzipLevel?)
     /// Object container files; `connectMetadata`: the schema keeps what only Connect knows.
     case avro(AvroCodec, connectMetadata: Bool)
+    /// Aiven's text formats.
+    case text(TextLayout, ConnectJSONOptions, Compression)
 
     var fileExtension: String {
         switch self {
@@ -45,6 +47,7 @@ enum FileFormat: Sendable {
         case .json(_, let gzip, _): gzip == nil ? ".json" : ".json.gz"
         case .bytes(_, let fileExtension, let gzip): fileExtension + (gzip == nil ? "" : ".gz")
         case .avro: ".avro"
+        case .text(_, _, let compression): compression.fileExtension
         }
     }
 
@@ -54,7 +57,13 @@ enum FileFormat: Sendable {
     var keepsFacts: Bool { if case .parquet = self { true } else { false } }
 
     /// Rows of different schemas may follow each other in a file.
-    var mixesSchemas: Bool { if case .json(_, _, schemaless: true) = self { true } else { false } }
+    var mixesSchemas: Bool {
+        switch self {
+        case .json(_, _, let schemaless): schemaless
+        case .text: true
+        case .parquet, .bytes, .avro: false
+        }
+    }
 
     func encoder(for schema: Schema) throws -> any FileEncoder {
         switch self {
@@ -62,6 +71,7 @@ enum FileFormat: Sendable {
         case .json(let options, let gzip, let schemaless): JSONLinesFile(options, gzip, schemaless ? JavaHashOrder() : nil)
         case .bytes(let separator, _, let gzip): try ByteArrayFile(schema, separator: separator, gzip)
         case .avro(let codec, let connectMetadata): AvroContainer(schema, codec, connectMetadata: connectMetadata)
+        case .text(let layout, let options, let compression): TextFile(layout, options, compression)
         }
     }
 }

@@ -5,38 +5,11 @@ struct GzipLevel: Sendable, Hashable {
     let value: Int32
 }
 
-/// The bytes of a file that grows at its end, compressed on the way where asked for.
-struct FileBytes {
-    private var bytes: [UInt8] = []
-    private var drainedBytes = 0
-    private var gzip: GzipStream?
-
-    init(_ level: GzipLevel?) { gzip = level.map { GzipStream($0) } }
-
-    /// zlib holds about 256 KiB of its own.
-    var bufferedBytes: Int { bytes.capacity + (gzip == nil ? 0 : 262_144) }
-    var drainableBytes: Int { bytes.count }
-    var totalBytes: Int { drainedBytes + bytes.count }
-
-    mutating func append(_ more: UnsafeRawBufferPointer) {
-        if let gzip { gzip.compress(more, last: false, into: &bytes) } else { bytes.append(contentsOf: more) }
-    }
-
-    mutating func drain() -> [UInt8] {
-        defer { bytes = [] }
-        drainedBytes += bytes.count
-        return bytes
-    }
-
-    mutating func finish() -> [UInt8] {
-        gzip?.compress(UnsafeRawBufferPointer(start: nil, count: 0), last: true, into: &bytes)
-        gzip = nil
-        return drain()
-    }
-}
-
 /// A gzip member with the header Java writes: no name, no time, unknown system.
-private final class GzipStream {
+final class GzipStream: CompressionStream {
+    /// zlib holds about 256 KiB of its own.
+    let heldBytes = 262_144
+
     // On the heap: zlib keeps a pointer to it.
     private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     private let header = UnsafeMutablePointer<gz_header>.allocate(capacity: 1)

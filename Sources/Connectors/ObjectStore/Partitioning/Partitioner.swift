@@ -4,6 +4,7 @@ import ConnectAPI
 ///
 ///     value column ──▶ codes per field ──▶ composite code ──▶ directory number      (Field)
 ///     timestamps ──▶ bucket of partition.duration.ms ──▶ directory number             (TimeBased, Daily, Hourly)
+///     key, fields and hours ──▶ composite code ──▶ directory number                  (variables of file.name.template)
 ///
 /// Directory numbers index `names`, which grows by one text per new directory and never per record.
 struct Partitioner {
@@ -11,6 +12,7 @@ struct Partitioner {
         case `default`
         case fields(FieldDirectories)
         case time(TimeDirectories)
+        case template(TemplateGroups)
     }
 
     /// The directory of each row.
@@ -74,6 +76,11 @@ struct Partitioner {
             kind = .default
             let result = time.assign(batch, value: value, nulls: nulls, now: now) { intern($0) }
             kind = .time(time)
+            return result
+        case .template(var groups):
+            kind = .default
+            let result = groups.assign(batch, value: value, nulls: nulls, now: now) { intern($0) }
+            kind = .template(groups)
             return result
         }
     }

@@ -22,6 +22,8 @@ struct PathFormat: Sendable, Hashable {
         let description: String
     }
 
+    init(tokens: [Token]) { self.tokens = tokens }
+
     init(_ pattern: String) throws(Mistake) {
         var tokens: [Token] = [], literal = ""
         let letters = Array(pattern.unicodeScalars)

@@ -11,6 +11,14 @@ enum TimestampColumn {
         case .each(let times): times[row]
         }
     }
+
+    /// The times of these rows, in the order given.
+    func select(_ rows: [Int]) -> TimestampColumn {
+        switch self {
+        case .constant: self
+        case .each(let times): .each(rows.map { times[$0] })
+        }
+    }
 }
 
 /// Where a record's time comes from: `timestamp.extractor`.

@@ -10,6 +10,7 @@ import ConnectAPI
 /// out as one range, so that a file takes slices of batches.
 struct PartitionRotation {
     struct Policy: Sendable {
+        /// Records of the partition, over all directories; 0: no limit.
         var flushSize: Int
         /// Milliseconds of record time; 0: off.
         var interval: Int64 = 0
@@ -23,7 +24,7 @@ struct PartitionRotation {
     }
 
     enum Reason: String, Sendable, CaseIterable {
-        case records, interval, directory, schedule, schema, openFiles = "open_files", bytes, age, memory, uncommitted, stop
+        case records, interval, directory, schedule, schema, openFiles = "open_files", bytes, age, boundary, memory, uncommitted, stop
     }
 
     enum Step: Equatable {
@@ -67,7 +68,7 @@ struct PartitionRotation {
             if nulls?[row] != true, changesSchema(directories[row], schema) { return cut(.schema, now) }
             if opensTooMany(directories[row]) { return cut(.openFiles, now) }
         }
-        let limit = min(count, row + policy.flushSize - recordCount)
+        let limit = policy.flushSize > 0 ? min(count, row + policy.flushSize - recordCount) : count
         var end = row
         if case .all(let directory) = directories, policy.interval == 0 || times == nil {
             // Nothing differs from row to row.
@@ -93,7 +94,7 @@ struct PartitionRotation {
                 end += 1
             }
         }
-        if recordCount >= policy.flushSize {
+        if policy.flushSize > 0, recordCount >= policy.flushSize {
             reset()
             return .append(row..<end, thenCut: .records)
         }

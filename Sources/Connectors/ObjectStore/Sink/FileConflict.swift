@@ -19,7 +19,7 @@ enum FileConflict {
             return .replaceable
         case .file(let found): facts = found
         }
-        guard facts.start == ours.start, facts.connector == ours.connector, facts.startTimestamp == ours.startTimestamp else { return .taken }
+        guard facts.beginsAs(ours) else { return .taken }
         if facts.end == ours.end { return .sameFile }
         guard facts.end < ours.end,
             let prefix = context.naming.prefix(topic: file.topic, partition: file.partition.partition, directory: file.directory)

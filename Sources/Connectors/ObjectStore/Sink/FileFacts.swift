@@ -10,20 +10,31 @@ struct FileFacts: Sendable, Equatable {
     var connector: String
     /// Milliseconds of the record at `start`: tells a topic that was created anew from the one that was stored.
     var startTimestamp: Int64
+    /// The log partition the records came from, as `topic-partition`: a template may leave it out of the name. nil: not said.
+    var source: String?
 
-    init(start: Int64, end: Int64, count: Int, connector: String, startTimestamp: Int64) {
+    init(start: Int64, end: Int64, count: Int, connector: String, startTimestamp: Int64, source: String?) {
         self.start = start
         self.end = end
         self.count = count
         self.connector = connector
         self.startTimestamp = startTimestamp
+        self.source = source
+    }
+
+    /// Whether both begin with the very same record of the same connector.
+    func beginsAs(_ other: FileFacts) -> Bool {
+        start == other.start && connector == other.connector && startTimestamp == other.startTimestamp
+            && (source == nil || other.source == nil || source == other.source)
     }
 
     var metadata: [String: String] {
-        [
+        var metadata = [
             "kafka-start": String(start), "kafka-end": String(end), "kafka-count": String(count), "kafka-connector": PercentCoding.encode(connector),
             "kafka-start-timestamp": String(startTimestamp),
         ]
+        if let source { metadata["kafka-source"] = PercentCoding.encode(source) }
+        return metadata
     }
 
     /// nil when the object was not written by this sink.
@@ -36,6 +47,7 @@ struct FileFacts: Sendable, Equatable {
         count = metadata["kafka-count"].flatMap { Int($0) } ?? 0
         self.connector = PercentCoding.decode(connector)
         startTimestamp = metadata["kafka-start-timestamp"].flatMap { Int64($0) } ?? -1
+        source = metadata["kafka-source"].map { PercentCoding.decode($0) }
     }
 }
 
@@ -54,8 +66,7 @@ enum FactsPlace: Sendable, Equatable {
 
     /// The metadata a streamed file begins with.
     func announcement(_ file: FileIdentity) -> [String: String] {
-        let facts = FileFacts(start: file.start, end: file.start, count: 0, connector: file.connector, startTimestamp: file.startTimestamp)
-        var metadata = facts.metadata
+        var metadata = file.facts(end: file.start, count: 0).metadata
         metadata["kafka-end"] = nil
         metadata["kafka-count"] = nil
         switch self {

@@ -9,6 +9,8 @@ struct FileIdentity: Sendable {
     let directory: String
     let start: Int64
     let startTimestamp: Int64
+    /// Milliseconds that the name shows: of the record at `start` as the partitioner sees its time.
+    let nameTime: Int64
     let connector: String
     /// Files of tombstones hold keys, all others values.
     let kind: FileNaming.Kind
@@ -17,6 +19,6 @@ struct FileIdentity: Sendable {
     let keepsFacts: Bool
 
     func facts(end: Int64, count: Int) -> FileFacts {
-        FileFacts(start: start, end: end, count: count, connector: connector, startTimestamp: startTimestamp)
+        FileFacts(start: start, end: end, count: count, connector: connector, startTimestamp: startTimestamp, source: partition.description)
     }
 }

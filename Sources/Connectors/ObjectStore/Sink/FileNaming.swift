@@ -13,18 +13,27 @@ struct FileNaming: Sendable {
     var padWidth = 10
     var fileExtension: String
     var template: NameTemplate?
+    /// What names begin with, before `topicsDirectory`: `file.name.prefix`, which may end within a name.
+    var namePrefix = ""
     /// The directory of tombstones, which has files of keys only; nil: they have none of their own.
     var tombstones: String?
     /// The extensions of files of keys and of headers, where they are written.
     var keysExtension = ".avro"
     var headersExtension = ".avro"
 
+    /// The time that names show.
+    var times = TimestampExtractor.record
+    var usesWallClock: Bool { if case .wallclock = times { true } else { false } }
+
+    /// A name depends on its file's first record alone, so that it is met again when the records are read again.
+    var isMetAgain: Bool { template.map { !$0.countsFiles && !(usesWallClock && $0.hasTimes) } ?? true }
+
     /// The names a file may have, in the order they are tried: a template may give two files one name, then the second is told apart by
-    /// partition and offset.
-    func names(topic: String, partition: Int32, directory: String, start: Int64, startTimestamp: Int64) -> [String] {
-        let prefix = topicsDirectory.isEmpty ? "" : topicsDirectory + directoryDelimiter
+    /// partition and offset. `counter` counts the files of a task from 0.
+    func names(topic: String, partition: Int32, directory: String, start: Int64, time: Int64, counter: Int = 0) -> [String] {
+        let prefix = self.prefix
         if let template {
-            let name = prefix + template.text(topic: topic, partition: partition, directory: directory, start: start, timestamp: startTimestamp)
+            let name = prefix + template.text(topic: topic, partition: partition, directory: directory, start: start, timestamp: time, counter: counter)
             let dot = name.lastIndex(of: "/").map { name[$0...].firstIndex(of: ".") ?? name.endIndex } ?? name.firstIndex(of: ".") ?? name.endIndex
             return [name, "\(name[..<dot])-\(partition)-\(start)\(name[dot...])"]
         }
@@ -48,16 +57,17 @@ struct FileNaming: Sendable {
         }
     }
 
+    private var prefix: String { namePrefix + (topicsDirectory.isEmpty ? "" : topicsDirectory + directoryDelimiter) }
+
     /// The empty object whose metadata says what a large file holds (`FactsPlace`).
     func factsName(_ partition: TopicPartition, start: Int64, id: UInt64) -> String {
-        let prefix = topicsDirectory.isEmpty ? "" : topicsDirectory + directoryDelimiter, d = directoryDelimiter
+        let d = directoryDelimiter
         return "\(prefix)_sluice\(d)\(partition.topic)\(d)\(partition.partition)\(d)\(padded(start))-\(String(id, radix: 16))"
     }
 
     /// What the names of a directory's files of one partition begin with; nil with a template.
     func prefix(topic: String, partition: Int32, directory: String) -> String? {
         guard template == nil else { return nil }
-        let prefix = topicsDirectory.isEmpty ? "" : topicsDirectory + directoryDelimiter
         let d = directoryDelimiter, f = fileDelimiter
         return "\(prefix)\(topic)\(d)\(directory)\(d)\(topic)\(f)\(partition)\(f)"
     }
@@ -74,77 +84,5 @@ struct FileNaming: Sendable {
     private func padded(_ offset: Int64) -> String {
         let digits = String(offset)
         return String(repeating: "0", count: max(0, padWidth - digits.utf8.count)) + digits
-    }
-}
-
-/// `file.name.template`: `{{table}}/date={{timestamp:format=yyyy-MM-dd}}/{{table}}_{{start_offset}}.parquet`.
-struct NameTemplate: Sendable {
-    private enum Part: Sendable {
-        case text(String)
-        case topic, table, directory
-        case partition(padded: Bool)
-        case startOffset(padded: Bool)
-        case timestamp(PathFormat)
-    }
-    private let parts: [Part]
-    private let zone: TimeZoneRules
-
-    /// Throws a sentence about what is wrong.
-    init(_ template: String, zone: TimeZoneRules) throws(PathFormat.Mistake) {
-        self.zone = zone
-        var parts: [Part] = [], rest = template[...]
-        while let open = rest.firstRange(of: "{{") {
-            if open.lowerBound > rest.startIndex { parts.append(.text(String(rest[..<open.lowerBound]))) }
-            guard let close = rest[open.upperBound...].firstRange(of: "}}") else { throw PathFormat.Mistake(description: "A {{ is not closed") }
-            let pieces = rest[open.upperBound..<close.lowerBound].split(separator: ":", maxSplits: 1).map { $0.trimmingSpaces() }
-            let option = pieces.count > 1 ? pieces[1].split(separator: "=", maxSplits: 1).map(String.init) : []
-            let padded = option == ["padding", "true"]
-            switch pieces.first ?? "" {
-            case "topic": parts.append(.topic)
-            case "table": parts.append(.table)
-            case "directory": parts.append(.directory)
-            case "partition": parts.append(.partition(padded: padded))
-            case "start_offset": parts.append(.startOffset(padded: padded))
-            case "timestamp" where option.count == 2 && (option[0] == "format" || option[0] == "unit"):
-                parts.append(.timestamp(try PathFormat(option[1])))
-            case "date": parts.append(.timestamp(try PathFormat("yyyy-MM-dd")))
-            case let name:
-                throw PathFormat.Mistake(
-                    description: "{{\(name)}} is not known; use topic, table, directory, partition, start_offset, date or timestamp:format=yyyy-MM-dd")
-            }
-            rest = rest[close.upperBound...]
-        }
-        if !rest.isEmpty { parts.append(.text(String(rest))) }
-        self.parts = parts
-    }
-
-    func text(topic: String, partition: Int32, directory: String, start: Int64, timestamp: Int64) -> String {
-        parts.map { part in
-            switch part {
-            case .text(let text): text
-            case .topic: topic
-            case .table: topic.split(separator: ".").last.map(String.init) ?? topic
-            case .directory: directory
-            case .partition(let padded): padded ? pad(Int64(partition), 10) : String(partition)
-            case .startOffset(let padded): padded ? pad(start, 20) : String(start)
-            case .timestamp(let format): format.text(localMilliseconds: timestamp + zone.offset(at: timestamp))
-            }
-        }.joined()
-    }
-
-    private func pad(_ value: Int64, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-    }
-}
-
-extension StringProtocol {
-    fileprivate func firstRange(of needle: String) -> Range<Index>? {
-        var at = startIndex
-        while at < endIndex {
-            if self[at...].hasPrefix(needle) { return at..<index(at, offsetBy: needle.count) }
-            at = index(after: at)
-        }
-        return nil
     }
 }

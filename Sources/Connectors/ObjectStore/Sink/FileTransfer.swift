@@ -22,7 +22,8 @@ struct FileTransfer {
 
     private var names: [String] {
         context.naming.names(
-            topic: file.topic, partition: file.partition.partition, directory: file.directory, start: file.start, startTimestamp: file.startTimestamp)
+            topic: file.topic, partition: file.partition.partition, directory: file.directory, start: file.start, time: file.nameTime,
+            counter: file.number - 1)
     }
 
     /// `stop` ends the steps: no more are wanted.

@@ -21,11 +21,19 @@ final class Lane {
     /// Directories of which it is known where the earlier run ended.
     var probed: Set<Int32> = []
     var lastValueSchema: Schema?
+    private var composer: OutputFields.Composer?
 
     init(_ identity: Identity, _ partitioner: Partitioner, _ rotation: PartitionRotation) {
         self.identity = identity
         self.partitioner = partitioner
         self.rotation = rotation
+    }
+
+    /// The column that is written of these rows.
+    func compose(_ output: OutputFields, _ consumed: ConsumedBatch, _ value: Column?, _ nulls: Bitmap?) throws -> Column? {
+        var composer = self.composer ?? OutputFields.Composer(output)
+        defer { self.composer = composer }
+        return try composer.column(consumed, value: value, nulls: nulls, lastSchema: lastValueSchema)
     }
 
     func name(_ directory: Int32) -> String { partitioner.names[Int(directory)] }
@@ -57,6 +65,8 @@ struct PlacedBatch {
     var headers: Column?
     var directories: Partitioner.Rows
     var times: TimestampColumn?
+    /// The times that names show, where they are not the records' own.
+    var nameTimes: TimestampColumn?
 
     var count: Int { batch.batch.count }
 
@@ -67,17 +77,15 @@ struct PlacedBatch {
         case .all: directories = self.directories
         case .each(let each): directories = .each(rows.map { each[$0] })
         }
-        let times: TimestampColumn?
-        switch self.times {
-        case .each(let each): times = .each(rows.map { each[$0] })
-        case let same: times = same
-        }
         return PlacedBatch(
             batch: ConsumedBatch(
                 batch.batch.select(rows), from: batch.partition, offsets: .each(rows.map { batch.offsets[$0] }), nextOffset: batch.nextOffset),
             value: value?.select(rows), nulls: nulls?.select(rows), keys: keys?.select(rows), headers: headers?.select(rows), directories: directories,
-            times: times)
+            times: times?.select(rows), nameTimes: nameTimes?.select(rows))
     }
+
+    /// The time that the name of a file which begins with this row shows.
+    func nameTime(_ row: Int) -> Int64 { nameTimes?[row] ?? timestamp(row) }
 
     func timestamp(_ row: Int) -> Int64 {
         switch batch.batch.timestamps.storage {

@@ -54,6 +54,11 @@ struct OpenFile {
         count += rows.count
     }
 
+    /// Drops its rows for newer ones; what it covers stays.
+    mutating func forgetRows() {
+        (encoder, keys, headers, schema, count) = (nil, nil, nil, nil, 0)
+    }
+
     mutating func covers(_ offset: Int64) { end = max(end, offset) }
 
     /// Whole parts of what is encoded. `endingRows`: what the encoder still holds is encoded first, where the format allows it.

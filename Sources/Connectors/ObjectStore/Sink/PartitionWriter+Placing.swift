@@ -4,23 +4,36 @@ import ConnectAPI
 extension PartitionWriter {
     /// Rows with their directories, without those that cannot be written.
     func place(_ consumed: ConsumedBatch, _ lane: Lane, _ now: Int64) throws -> (PlacedBatch, [(offset: Int64, error: ConnectorError)]) {
-        let behavior: NullValues = context.tombstoneDirectory == nil ? context.nulls : .ignore
-        var (value, nulls) = try Payload.values(consumed.batch, path: context.payloadPath, nulls: behavior, knownSchema: lane.lastValueSchema)
+        let keepsNulls = context.plan.tombstoneDirectory != nil || context.plan.output?.keepsNullValues == true
+        let behavior: NullValues = keepsNulls ? .ignore : context.plan.nulls
+        var (value, nulls) = try Payload.values(consumed.batch, path: context.plan.payloadPath, nulls: behavior, knownSchema: lane.lastValueSchema)
         if nulls?.noneSet == true { nulls = nil }
-        if let value { lane.lastValueSchema = value.schema }
         let assigned = lane.partitioner.assign(consumed, value: value, nulls: nulls, now: now)
+        var nameTimes: TimestampColumn?
+        if case .recordField = context.plan.naming.times {
+            nameTimes = context.plan.naming.times.times(consumed, value: value, nulls: nulls, now: now).0
+        }
+        if let output = context.plan.output {
+            let whole = value
+            value = try lane.compose(output, consumed, value, nulls)
+            if output.keepsNullValues { nulls = nil } else if output.fields != [.value] { nulls = value?.validRows.map { !$0 } }
+            if let whole { lane.lastValueSchema = whole.schema }
+        } else if let value {
+            lane.lastValueSchema = value.schema
+        }
         var placed = PlacedBatch(
-            batch: consumed, value: value, nulls: nulls, keys: context.formats.storesKeys ? consumed.batch.key : nil,
-            headers: context.formats.storesHeaders ? HeaderRows.column(consumed.batch) : nil, directories: assigned.rows, times: assigned.times)
+            batch: consumed, value: value, nulls: nulls, keys: context.plan.formats.storesKeys ? consumed.batch.key : nil,
+            headers: context.plan.formats.storesHeaders ? HeaderRows.column(consumed.batch) : nil, directories: assigned.rows, times: assigned.times,
+            nameTimes: nameTimes)
         var rejects = assigned.rejects.map { (row: $0.row, error: $0.error) }
-        if let nulls, let tombstones = context.tombstoneDirectory {
+        if let nulls, let tombstones = context.plan.tombstoneDirectory {
             let number = lane.partitioner.intern(tombstones)
             placed.directories = .each((0..<placed.count).map { nulls[$0] ? number : assigned.rows[$0] })
             rejects.removeAll { nulls[$0.row] }
         }
-        if context.formats.storesKeys { rejects += missingKeys(consumed, except: Set(rejects.map(\.row))) }
+        if context.plan.formats.storesKeys { rejects += missingKeys(consumed, except: Set(rejects.map(\.row))) }
         if nulls == nil, rejects.isEmpty { return (placed, []) }
-        if let nulls, context.nulls == .fail {
+        if let nulls, context.plan.nulls == .fail {
             let placeable = Set(rejects.map(\.row))
             rejects += nulls.setPositions.filter { !placeable.contains($0) }.map { ($0, Payload.nullError(partition, consumed.offsets[$0])) }
         }
@@ -28,7 +41,7 @@ extension PartitionWriter {
         let refused = Set(rejects.map(\.row))
         // An ignored null record may have no directory: its fields would have told it.
         let kept = (0..<placed.count).filter { !refused.contains($0) && placed.directories[$0] != Partitioner.Rows.rejected }
-        context.uploads.metrics.ignored(records: context.nulls == .ignore ? nulls?.setCount ?? 0 : 0)
+        context.uploads.metrics.ignored(records: context.plan.nulls == .ignore ? nulls?.setCount ?? 0 : 0)
         let offsets = rejects.map { (offset: consumed.offsets[$0.row], error: $0.error) }
         return (kept.count == placed.count ? placed : placed.select(kept), offsets)
     }
@@ -48,14 +61,16 @@ extension PartitionWriter {
 
     /// Learns what an earlier run stored of the directories that are new in this batch.
     func probe(_ placed: PlacedBatch, _ lane: Lane) async throws {
-        guard context.uploads.conditional, placed.count > 0, hasUnknownDirectory(placed, lane) else { return }
+        guard context.uploads.conditional, context.plan.naming.isMetAgain, placed.count > 0, hasUnknownDirectory(placed, lane) else { return }
         var questions: [StoredFiles.Question] = []
         for (directory, rows) in placed.grouped(0..<placed.count) where !lane.probed.contains(directory) {
             let stored = lane.storedUpTo[directory] ?? .min
             let open = (rows ?? Array(0..<placed.count)).filter { placed.batch.offsets[$0] > stored }
             if open.isEmpty { continue }
             questions.append(
-                .init(directory: directory, name: lane.name(directory), rows: open.map { (placed.batch.offsets[$0], placed.timestamp($0)) }))
+                .init(
+                    directory: directory, name: lane.name(directory),
+                    rows: open.map { (placed.batch.offsets[$0], placed.timestamp($0), placed.nameTime($0)) }))
         }
         if questions.isEmpty { return }
         let stored = StoredFiles(lane: lane.identity, connector: context.connector, store: context.uploads.store, naming: context.uploads.naming)

@@ -3,17 +3,7 @@ import ConnectAPI
 /// What the writers of a task share.
 struct WriterContext: Sendable {
     var connector: String
-    var formats: FileFormats
-    var rotation: PartitionRotation.Policy
-    var makePartitioner: @Sendable () -> Partitioner
-    var nulls = NullValues.fail
-    var payloadPath: [String] = []
-    /// The directory of tombstones when their keys are stored (`behavior.on.null.values=write` with `store.kafka.keys`).
-    var tombstoneDirectory: String?
-    /// 0: no limit.
-    var fileMaxBytes = 0
-    var fileMaxAge: Int64 = 0
-    var maxUncommitted: Int64 = 300_000
+    var plan: SinkPlan
     var uploads: UploadContext
     var reject: @Sendable (RejectedRecord) async throws -> Void
     /// Milliseconds; replaced in tests.
@@ -78,8 +68,8 @@ final class PartitionWriter {
         }
         cut.advance(to: consumed.nextOffset)
         context.uploads.metrics.took(records: consumed.batch.count)
-        if context.fileMaxBytes > 0 {
-            for (directory, file) in lane.open where file.encodedBytes >= context.fileMaxBytes { try close(directory, lane, .bytes) }
+        if context.plan.fileMaxBytes > 0 {
+            for (directory, file) in lane.open where file.encodedBytes >= context.plan.fileMaxBytes { try close(directory, lane, .bytes) }
         }
     }
 
@@ -93,25 +83,60 @@ final class PartitionWriter {
             let isPast = takenUpTo > lane.storedUpTo.values.max() ?? .min
             guard lane.partitioner.names.count > Self.rememberedDirectories, isIdle, isPast else { return lane }
         }
-        let lane = Lane(.init(partition: partition, topic: topic), context.makePartitioner(), PartitionRotation(context.rotation, now: now))
+        let lane = Lane(.init(partition: partition, topic: topic), Partitioner(context.plan.partitioner), PartitionRotation(context.plan.rotation, now: now))
         lanes[topic] = lane
         return lane
     }
 
     private func divide(_ placed: PlacedBatch, _ lane: Lane, _ now: Int64) async throws {
         var row = 0
-        while row < placed.count {
+        for end in boundaries(placed) {
+            try await divide(placed, from: row, to: end, lane, now)
+            row = end
+            try closeAll(lane, .boundary)
+            lane.rotation.reset()
+        }
+        try await divide(placed, from: row, to: placed.count, lane, now)
+    }
+
+    /// The rows after those that end their files.
+    private func boundaries(_ placed: PlacedBatch) -> [Int] {
+        guard let name = context.plan.boundaryHeader, let header = placed.batch.batch.headers.first(where: { $0.name == name }) else { return [] }
+        return (header.present?.setPositions ?? Array(0..<placed.count)).map { $0 + 1 }
+    }
+
+    private func divide(_ placed: PlacedBatch, from first: Int, to end: Int, _ lane: Lane, _ now: Int64) async throws {
+        var row = first
+        while row < end {
             switch lane.rotation.next(
-                from: row, count: placed.count, directories: placed.directories, times: placed.times,
-                schema: context.formats.values.mixesSchemas ? nil : placed.value?.schema,
+                from: row, count: end, directories: placed.directories, times: placed.times,
+                schema: context.plan.formats.values.mixesSchemas ? nil : placed.value?.schema,
                 nulls: placed.nulls, now: now)
             {
             case .cut(let reason): try closeAll(lane, reason)
             case .append(let rows, let thenCut):
-                for group in placed.grouped(rows) { try await append(group.rows, rows, of: placed, to: group.directory, lane, now) }
+                for group in placed.grouped(rows) {
+                    if context.plan.fileMaxRecords == 0 {
+                        try await append(group.rows, rows, of: placed, to: group.directory, lane, now)
+                    } else {
+                        try await appendPieces(group.rows ?? Array(rows), of: placed, to: group.directory, lane, now)
+                    }
+                }
                 if let thenCut { try closeAll(lane, thenCut) }
                 row = rows.upperBound
             }
+        }
+    }
+
+    /// Gives a directory's rows to its file and to the ones after it, each of at most `file.max.records`.
+    private func appendPieces(_ rows: [Int], of placed: PlacedBatch, to directory: Int32, _ lane: Lane, _ now: Int64) async throws {
+        var rest = rows[...]
+        while !rest.isEmpty {
+            let piece = Array(rest.prefix(context.plan.fileMaxRecords - (lane.open[directory]?.count ?? 0)))
+            rest = rest.dropFirst(piece.count)
+            let isRun = piece[piece.count - 1] - piece[0] == piece.count - 1
+            try await append(isRun ? nil : piece, piece[0]..<piece[piece.count - 1] + 1, of: placed, to: directory, lane, now)
+            if let file = lane.open[directory], file.count >= context.plan.fileMaxRecords { try close(directory, lane, .records) }
         }
     }
 
@@ -133,11 +158,15 @@ final class PartitionWriter {
             range = fresh[0]..<fresh[fresh.count - 1] + 1
         }
         let first = rows?.first ?? range.lowerBound
-        var file = lane.take(directory) ?? begin(directory, lane, start: placed.batch.offsets[first], placed.timestamp(first), now)
+        var file = lane.take(directory) ?? begin(directory, lane, placed, first, now)
         // Put back also when a row fails the task: what came before it is stored as far as it is due.
         defer { lane.keep(file, directory) }
         let isTombstones = file.identity.kind == .keys
         if let nulls = placed.nulls, !isTombstones { rows = (rows ?? Array(range)).filter { !nulls[$0] } }
+        if context.plan.keepsNewest, let newest = rows.map({ $0.last }) ?? range.last {
+            rows = [newest]
+            file.forgetRows()
+        }
         if let values = isTombstones ? placed.keys : placed.value {
             let all = FileRows(values: values, keys: isTombstones ? nil : placed.keys, headers: placed.headers)
             let contiguous = rows == nil || rows?.count == range.count
@@ -146,15 +175,16 @@ final class PartitionWriter {
             }
         }
         file.covers(last)
-        try stream(&file, directory, lane, endingRows: false)
+        if !context.plan.keepsNewest { try stream(&file, directory, lane, endingRows: false) }
     }
 
-    private func begin(_ directory: Int32, _ lane: Lane, start: Int64, _ timestamp: Int64, _ now: Int64) -> OpenFile {
-        let kind = context.uploads.naming.kind(lane.name(directory)), format = context.formats.format(of: kind)
+    private func begin(_ directory: Int32, _ lane: Lane, _ placed: PlacedBatch, _ first: Int, _ now: Int64) -> OpenFile {
+        let kind = context.plan.naming.kind(lane.name(directory)), format = context.plan.formats.format(of: kind)
         let identity = FileIdentity(
-            number: nextNumber(), partition: partition, topic: lane.identity.topic, directory: lane.name(directory), start: start,
-            startTimestamp: timestamp, connector: context.connector, kind: kind, contentType: format.contentType, keepsFacts: format.keepsFacts)
-        cut.begin(identity.number, start: start)
+            number: nextNumber(), partition: partition, topic: lane.identity.topic, directory: lane.name(directory), start: placed.batch.offsets[first],
+            startTimestamp: placed.timestamp(first), nameTime: context.plan.naming.usesWallClock ? now : placed.nameTime(first),
+            connector: context.connector, kind: kind, contentType: format.contentType, keepsFacts: format.keepsFacts)
+        cut.begin(identity.number, start: identity.start)
         return OpenFile(identity, openedAt: now)
     }
 
@@ -176,7 +206,7 @@ final class PartitionWriter {
     /// the bad ones stand alone. The error must not reach the runtime: it would bring the batch again, of which rows were kept.
     private func add(_ values: FileRows, _ rows: [Int]?, from first: Int, of placed: PlacedBatch, to file: inout OpenFile) async throws {
         do {
-            try file.append(values, context.formats)
+            try file.append(values, context.plan.formats)
         } catch let error as ConnectorError where error.disposition == .reject {
             guard values.count > 1 else {
                 let offset = placed.batch.offsets[rows?[0] ?? first]
@@ -235,7 +265,7 @@ final class PartitionWriter {
     /// Frees a file's memory: what fills parts is sent and the file stays open; a smaller one is stored.
     func relieve(_ holder: Holder) throws {
         guard let open = holder.lane.open[holder.directory] else { return }
-        guard open.unsentBytes >= context.uploads.partSize else { return try close(holder.directory, holder.lane, .memory) }
+        guard open.unsentBytes >= context.uploads.partSize, !context.plan.keepsNewest else { return try close(holder.directory, holder.lane, .memory) }
         guard var file = holder.lane.take(holder.directory) else { return }
         defer { holder.lane.keep(file, holder.directory) }
         try stream(&file, holder.directory, holder.lane, endingRows: true)
@@ -253,13 +283,13 @@ final class PartitionWriter {
         let now = context.clock()
         for lane in lanes.values {
             if let reason = lane.rotation.tick(now) { try closeAll(lane, reason) }
-            if context.fileMaxAge > 0 {
-                for (directory, file) in lane.open where now - file.openedAt >= context.fileMaxAge { try close(directory, lane, .age) }
+            if context.plan.fileMaxAge > 0 {
+                for (directory, file) in lane.open where now - file.openedAt >= context.plan.fileMaxAge { try close(directory, lane, .age) }
             }
         }
         if !cut.isHeldBack {
             grewAt = now
-        } else if now - grewAt >= context.maxUncommitted {
+        } else if now - grewAt >= context.plan.maxUncommitted {
             try closeAll(.uncommitted)
             grewAt = now
         }

@@ -6,8 +6,8 @@ struct StoredFiles {
     struct Question: Sendable {
         let directory: Int32
         let name: String
-        /// The directory's rows that are not known to be stored: offsets and timestamps, ascending.
-        let rows: [(offset: Int64, timestamp: Int64)]
+        /// The directory's rows that are not known to be stored, in the order of their offsets. `nameTime` is what a name would show.
+        let rows: [(offset: Int64, timestamp: Int64, nameTime: Int64)]
     }
 
     struct Answer: Sendable {
@@ -37,8 +37,8 @@ struct StoredFiles {
     private func ask(_ question: Question) async throws -> Answer {
         var answer = Answer(directory: question.directory), row = 0
         while row < question.rows.count {
-            let (offset, timestamp) = question.rows[row]
-            guard let end = try await end(question.name, offset, timestamp) else {
+            let (offset, timestamp, nameTime) = question.rows[row]
+            guard let end = try await end(question.name, offset, timestamp, nameTime) else {
                 answer.complete = true
                 return answer
             }
@@ -49,12 +49,14 @@ struct StoredFiles {
     }
 
     /// The end of the file that begins with this record, or nil when there is none.
-    private func end(_ directory: String, _ offset: Int64, _ timestamp: Int64) async throws -> Int64? {
-        let names = naming.names(topic: lane.topic, partition: lane.partition.partition, directory: directory, start: offset, startTimestamp: timestamp)
+    private func end(_ directory: String, _ offset: Int64, _ timestamp: Int64, _ nameTime: Int64) async throws -> Int64? {
+        let names = naming.names(topic: lane.topic, partition: lane.partition.partition, directory: directory, start: offset, time: nameTime)
+        let wanted = FileFacts(
+            start: offset, end: offset, count: 1, connector: connector, startTimestamp: timestamp, source: lane.partition.description)
         for (i, name) in names.enumerated() {
             // Without our facts it is another writer's; storing the file will judge it.
             guard case .file(let facts) = try await StoredFile.look(at: name, in: store) else { return nil }
-            if facts.start == offset, facts.connector == connector, facts.startTimestamp == timestamp { return facts.end }
+            if facts.beginsAs(wanted) { return facts.end }
             guard i + 1 < names.count else {
                 throw ConnectorError(
                     "objectstore.conflict", .stop,

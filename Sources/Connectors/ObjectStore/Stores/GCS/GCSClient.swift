@@ -108,7 +108,7 @@ final class GCSClient: Sendable {
     /// The credentials are looked for with the first request, so that a missing file is an error of the task and not of its making.
     private func tokens() throws -> GoogleTokens {
         if let known = source.withLock({ $0 }) { return known.tokens }
-        let credentials = settings.credentials.emulator == nil ? try settings.credentials.resolve() : .anonymous
+        let credentials = try settings.credentials.resolve()
         return source.withLock { state in
             if let known = state { return known.tokens }
             log.debug("Requests to \(place) carry \(credentials.description)")

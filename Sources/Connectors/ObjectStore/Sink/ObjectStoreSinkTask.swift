@@ -5,15 +5,13 @@ public import ConnectAPI
 /// Buffered bytes are those of open files and of files on their way. Above 80 % of the budget the largest and oldest open files give theirs
 /// back: a file that fills parts sends them and stays open, a smaller one is stored early, which is exactly-once as any cut is; above 100 % a write waits for uploads, or throws why they fail, and the runtime comes back with the batch
 /// (Invariant 5).
-public struct S3SinkTask: SinkTask {
+public struct ObjectStoreSinkTask: SinkTask {
     private let store: any ObjectStore
     private let pool: BlockingPool
     private let writerContext: WriterContext
     private let metrics: SinkMetrics
     private let progress: UploadProgress
     private let budget: Int
-    private let flushOnStop: Bool
-    private let orphanAge: Int64
     private let numbers = FileNumbers()
     private var writers: [TopicPartition: PartitionWriter] = [:]
     private var isPrepared = false
@@ -28,33 +26,20 @@ public struct S3SinkTask: SinkTask {
     }
 
     init(
-        _ configuration: S3SinkConfiguration, store: any ObjectStore, pool: BlockingPool, metrics: SinkMetrics, _ context: TaskContext,
-        partSize: Int? = nil, clock: @escaping @Sendable () -> Int64 = { WallClock.milliseconds }
-    ) throws {
+        _ plan: SinkPlan, store: any ObjectStore, pool: BlockingPool, metrics: SinkMetrics, _ context: TaskContext,
+        clock: @escaping @Sendable () -> Int64 = { WallClock.milliseconds }
+    ) {
         self.store = store
         self.pool = pool
         self.metrics = metrics
         progress = UploadProgress(context.log)
         budget = max(context.memoryBudget, 1 << 20)
-        flushOnStop = configuration.flushOnStop
-        orphanAge = configuration.orphanAge
-        let kind = try configuration.partitionerKind
         let uploads = UploadContext(
-            store: store, naming: try configuration.naming, partSize: partSize ?? configuration.partSize, conditional: configuration.conditionalWrites,
-            retryBackoff: .milliseconds(configuration.taskRetryBackoff), tags: configuration.objectTags, progress: progress, metrics: metrics, log: context.log)
-        writerContext = WriterContext(
-            connector: context.connector, formats: try configuration.fileFormats, rotation: try configuration.rotationPolicy,
-            makePartitioner: { Partitioner(kind) }, nulls: NullValues(rawValue: configuration.nullValues.lowercased()) ?? .fail,
-            payloadPath: configuration.payloadPath.split(separator: ".").map(String.init), tombstoneDirectory: configuration.tombstones,
-            fileMaxBytes: Int(max(0, configuration.fileMaxBytes)),
-            fileMaxAge: max(0, configuration.fileMaxAge), maxUncommitted: configuration.maxUncommitted, uploads: uploads, reject: context.reject,
-            clock: clock)
-        if !configuration.ignoredKeys.isEmpty {
-            context.log.info("These keys are accepted and change nothing: \(configuration.ignoredKeys.joined(separator: ", "))")
-        }
-        if configuration.rotateInterval > 0, !Partitioner(kind).extractsTimes {
-            context.log.warn("rotate.interval.ms is ignored: it needs a time partitioner (partitioner.class), which knows the time of a record")
-        }
+            store: store, naming: plan.naming, partSize: plan.partSize, conditional: plan.conditional, retryBackoff: .milliseconds(plan.retryBackoff),
+            tags: plan.tags, progress: progress, metrics: metrics, log: context.log)
+        writerContext = WriterContext(connector: context.connector, plan: plan, uploads: uploads, reject: context.reject, clock: clock)
+        for notice in plan.notices { context.log.info(notice) }
+        for warning in plan.warnings { context.log.warn(warning) }
     }
 
     public mutating func open(_ partitions: [TopicPartition]) async throws -> [TopicPartition: Int64] {
@@ -71,7 +56,8 @@ public struct S3SinkTask: SinkTask {
 
     /// Uploads that killed tasks left behind: the task that has a topic's first partition looks for them.
     private func dropOrphans(of partitions: [TopicPartition]) async {
-        guard orphanAge >= 0, let naming = Optional(writerContext.uploads.naming), naming.template == nil else { return }
+        let (naming, orphanAge) = (writerContext.plan.naming, writerContext.plan.orphanAge)
+        guard orphanAge >= 0, naming.template == nil else { return }
         for partition in partitions where partition.partition == 0 {
             let prefix =
                 (naming.topicsDirectory.isEmpty ? "" : naming.topicsDirectory + naming.directoryDelimiter) + partition.topic + naming.directoryDelimiter
@@ -98,9 +84,9 @@ public struct S3SinkTask: SinkTask {
         switch reason {
         case .tick: for writer in writers.values { try writer.tick() }
         case .closing:
-            if flushOnStop { for writer in writers.values { try writer.closeAll(.stop) } }
+            if writerContext.plan.flushOnStop { for writer in writers.values { try writer.closeAll(.stop) } }
             // A file that does not get through now is read from the topic again: stopping does not wait for a store that is away.
-            if !flushOnStop { for writer in writers.values { writer.dropOpenFiles() } }
+            if !writerContext.plan.flushOnStop { for writer in writers.values { writer.dropOpenFiles() } }
             while progress.isBusy, progress.failing == nil {
                 try Task.checkCancellation()
                 await progress.wait()

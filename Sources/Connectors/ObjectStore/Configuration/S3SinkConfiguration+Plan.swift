@@ -1,0 +1,24 @@
+extension S3SinkConfiguration {
+    var plan: SinkPlan {
+        get throws {
+            let kind = try partitionerKind
+            var plan = SinkPlan(naming: try naming, formats: try fileFormats, partitioner: kind, rotation: try rotationPolicy, partSize: partSize)
+            plan.nulls = NullValues(rawValue: nullValues.lowercased()) ?? .fail
+            plan.payloadPath = payloadPath.split(separator: ".").map(String.init)
+            plan.tombstoneDirectory = tombstones
+            plan.fileMaxBytes = Int(max(0, fileMaxBytes))
+            plan.fileMaxAge = max(0, fileMaxAge)
+            plan.maxUncommitted = maxUncommitted
+            plan.conditional = conditionalWrites
+            plan.retryBackoff = taskRetryBackoff
+            plan.tags = objectTags
+            plan.flushOnStop = flushOnStop
+            plan.orphanAge = orphanAge
+            if !ignoredKeys.isEmpty { plan.notices.append("These keys are accepted and change nothing: \(ignoredKeys.joined(separator: ", "))") }
+            if rotateInterval > 0, !Partitioner(kind).extractsTimes {
+                plan.warnings.append("rotate.interval.ms is ignored: it needs a time partitioner (partitioner.class), which knows the time of a record")
+            }
+            return plan
+        }
+    }
+}
