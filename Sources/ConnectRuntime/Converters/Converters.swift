@@ -15,6 +15,7 @@ package enum Converters {
         settings["converter.type"] = settings["converter.type"] ?? (isKey ? "key" : "value")
         switch name {
         case "Json": return JsonConverter(try JsonConverter.Configuration(settings))
+        case "SnowflakeJson": return JsonConverter(try JsonConverter.Configuration(settings.merging(["schemas.enable": "false"]) { $1 }))
         case "String":
             _ = try StringConverter.Configuration(settings)
             return StringConverter()
@@ -30,11 +31,14 @@ package enum Converters {
 
     private struct Entry {
         let className: String
+        /// Names of others' converters that do the same.
+        let aliases: [String]
         let keys: [ConfigKey]
         let findings: @Sendable ([String: String]) -> [Diagnostic]
 
-        init<C: ConnectConfiguration>(_ className: String, _ type: C.Type) {
+        init<C: ConnectConfiguration>(_ className: String, _ type: C.Type, aliases: [String] = []) {
             self.className = className
+            self.aliases = aliases
             keys = type.keys
             findings = { type.parse($0).findings }
         }
@@ -48,7 +52,8 @@ package enum Converters {
             Entry(number + "ByteArrayConverter", ConverterConfiguration.self),
             Entry(number + "DoubleConverter", ConverterConfiguration.self), Entry(number + "FloatConverter", ConverterConfiguration.self),
             Entry(number + "IntegerConverter", ConverterConfiguration.self), Entry(number + "LongConverter", ConverterConfiguration.self),
-            Entry(number + "ShortConverter", ConverterConfiguration.self), Entry(JsonConverter.className, JsonConverter.Configuration.self),
+            Entry(number + "ShortConverter", ConverterConfiguration.self), Entry(
+                JsonConverter.className, JsonConverter.Configuration.self, aliases: ["com.snowflake.kafka.connector.records.SnowflakeJsonConverter"]),
             Entry(StringConverter.className, StringConverter.Configuration.self),
         ]
     }
@@ -64,7 +69,7 @@ package enum Converters {
         }
         return entries.map {
             PluginRegistry.Plugin(
-                kind: kind, className: $0.className, version: version, keys: $0.keys, findings: $0.findings, implementation: .named)
+                kind: kind, className: $0.className, aliases: $0.aliases, version: version, keys: $0.keys, findings: $0.findings, implementation: .named)
         }
     }
 }
