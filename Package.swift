@@ -86,7 +86,7 @@ let package = Package(
         tests("ConnectorsPostgresTests", ["ConnectAPI", "ConnectorsPostgres", "JSON"], resources: [.copy("Golden")]),
         tests("ConnectorsObjectStoreTests", ["ConnectAPI", "ConnectorsObjectStore", "JSON", "Transport"], resources: [.copy("Golden")]),
         tests("ConnectorsCSVTests", ["ConnectAPI", "CSV", "ConnectorsCSV"]),
-        tests("ConnectorsSnowflakeTests", ["ConnectAPI", "ConnectorsObjectStore", "ConnectorsSnowflake", "JSON", "Transport"], resources: [.copy("Golden")]),
+        tests("ConnectorsSnowflakeTests", ["ConnectAPI", "ConnectorsObjectStore", "ConnectorsSnowflake", "JSON", "Transport"]),
         tests("ConnectorsHTTPTests", ["ConnectAPI", "ConnectorsHTTP", "JSON"]),
         tests("IntegrationTests", ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON"]),
         tests("ChaosTests", ["ConnectAPI", "JSON"]),

@@ -25,6 +25,7 @@ final class Rejected: Sendable {
     private let list = Mutex<[RejectedRecord]>([])
     func add(_ record: RejectedRecord) { list.withLock { $0.append(record) } }
     var offsets: [Int64] { list.withLock { $0.map(\.offset) } }
+    var messages: [String] { list.withLock { $0.map(\.error.message) } }
 }
 
 struct NotCommitted: Error {
@@ -35,8 +36,8 @@ struct NotCommitted: Error {
 /// Makes sink tasks as the runtime would, and commits as it would.
 final class SnowflakeHarness {
     let server: SnowflakeServer
-    let table = "T_" + UUID().uuidString.prefix(8).uppercased()
-    let connector = "c" + UUID().uuidString.prefix(8).lowercased()
+    private(set) var table = "T_" + UUID().uuidString.prefix(8).uppercased()
+    private(set) var connector = "c" + UUID().uuidString.prefix(8).lowercased()
     let clock = TestClock()
     let metrics = CountingMetrics()
     let rejected = Rejected()
@@ -68,13 +69,37 @@ final class SnowflakeHarness {
     static let partition = TopicPartition("orders", 0)
     static let schema = Schema.struct([Schema.Field("id", Schema(.int64)), Schema.Field("name", Schema(.string, optional: true))])
 
-    /// Records of offsets: {id: offset, name: "n<offset>"}.
-    static func batch(_ offsets: Range<Int64>, partition: TopicPartition = partition, topic: String? = nil) -> ConsumedBatch {
-        let value = Column(schema, offsets.map { .struct([.integer($0), .string("n\($0)")]) })
+    /// Records of offsets: {id: offset, name: "n<offset>"}; some without a value, some with a long name.
+    static func batch(
+        _ offsets: Range<Int64>, partition: TopicPartition = partition, topic: String? = nil, tombstones: Set<Int64> = [], large: Set<Int64> = [], bytes: Int = 4000
+    ) -> ConsumedBatch {
+        let long = String(repeating: "x", count: bytes)
+        let value = Column(schema, offsets.map { .struct([.integer($0), .string(large.contains($0) ? "n\($0)\(long)" : "n\($0)")]) })
         let batch = RecordBatch(
             topic: topic ?? partition.topic, count: offsets.count, key: Column(Schema(.string), offsets.map { .string("k\($0)") }), value: value,
+            tombstones: tombstones.isEmpty ? nil : Bitmap(offsets.map { tombstones.contains($0) }),
             timestamps: Column(RecordBatch.timestampSchema, count: offsets.count, .int64(offsets.map { 1_700_000_000_000 + $0 })))
         return ConsumedBatch(batch, from: partition, offsets: .contiguous(from: offsets.lowerBound), nextOffset: offsets.upperBound)
+    }
+
+    /// Becomes another worker's copy of the same connector.
+    func take(identityOf other: SnowflakeHarness) {
+        connector = other.connector
+        table = other.table
+        settings["snowflake.topic2table.map"] = other.settings["snowflake.topic2table.map"]
+    }
+
+    /// What the REST validation would find.
+    func check() async -> [Diagnostic] {
+        let (configuration, findings) = SnowflakeSinkConfiguration.parse(settings)
+        guard findings.isEmpty else { return findings }
+        return await ((try? SnowflakeSinkConnector(configuration).check()) ?? [])
+    }
+
+    /// Files on the connector's stage.
+    func staged() throws -> [String] {
+        let stage = VendorNames.stage(connector, table: ObjectName(["D", "S", table])).name
+        return try server.sql("LIST @D.S.\(stage)/").compactMap { $0[0] }
     }
 
     func start(_ partitions: [TopicPartition] = [partition]) async throws {

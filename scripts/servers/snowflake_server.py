@@ -6,7 +6,7 @@ stages, stages on S3 and on GCS by token, client-side encryption, Snowpipe (snow
 
 POST /test/... steers it: see `control`. Whatever it does not know goes to fakesnow.
 """
-import base64, hashlib, importlib, json, os, re, secrets, threading, time
+import asyncio, base64, hashlib, importlib, json, os, re, secrets, sys, threading, time
 
 import jwt
 import pyarrow as pa
@@ -21,6 +21,7 @@ from starlette.routing import Route
 # The package has a function of that name too.
 fake = importlib.import_module("fakesnow.server")
 lock = threading.RLock()
+one_at_a_time = asyncio.Lock()
 # users: name -> {"password": …} or {"key": PEM of the public key}; sessions: token -> {"fake": fakesnow's token, "ended": code or None}
 users, sessions, masters, answers, running = {}, {}, {}, {}, {}
 state = {"stage": "presigned", "roles": {}, "statements": [], "faults": [], "slow": 0, "uploads": [], "requests": []}
@@ -182,8 +183,9 @@ def unquoted(name):
 
 
 async def fakesnow(sql, session, request):
-    """A statement by fakesnow, its result as the JSON that was asked for."""
-    answer = await fake.query_request(Call(json.dumps({"sqlText": sql}).encode(), session["fake"], request))
+    """A statement by fakesnow, its result as the JSON that was asked for. One at a time: its sessions share DuckDB connections."""
+    async with one_at_a_time:
+        answer = await fake.query_request(Call(json.dumps({"sqlText": sql}).encode(), session["fake"], request))
     answer = json.loads(answer.body)
     data = answer.get("data") or {}
     if data.get("rowsetBase64"):
@@ -391,7 +393,7 @@ async def copy(match, sql, session, request):
         relative = f"{os.path.relpath(root, fake_stage.LOCAL_BUCKET_PATH)}/{path}/{name}"
         if state["stage"].startswith("s3") and not os.path.exists(f"{root}/{path}/{name}"):
             await run_in_threadpool(fetch_from_s3, relative)
-        answer = await fakesnow(plain.replace(f"{match[2]}/{match[3]}", f"{stage}/{path}/{name}"), session, request)
+        answer = await fakesnow(plain.replace(f"@{stage}{match[3]}", f"@{stage}/{path}/{name}"), session, request)
         if not answer["success"]:
             return answer
         values += answer["data"]["rowset"]
@@ -470,4 +472,6 @@ routes = [
     Route("/test/state", show),
     Route("/test/{what}", control, methods=["POST"]),
 ]
+for module in ("snowflake_pipes", "snowflake_streaming"):
+    routes[:0] = importlib.import_module(module).routes(sys.modules[__name__])
 app = Starlette(routes=routes)

@@ -161,6 +161,9 @@ extension SnowflakeSinkConfiguration {
         }
     }
 
+    /// Milliseconds.
+    var streamingLag: Int64 { maxClientLag * 1000 }
+
     var rotation: StagedIngestion.Rotation {
         StagedIngestion.Rotation(
             records: Int(clamping: bufferRecords), bytes: Int(clamping: bufferBytes), milliseconds: bufferSeconds.multipliedReportingOverflow(by: 1000).partialValue)
@@ -194,6 +197,7 @@ extension SnowflakeSinkConfiguration {
             ("enable.task.fail.on.authorization.errors", failOnAuthorization),
         ].filter(\.1).map(\.0) + jdbc.keys.map { "snowflake.jdbc.\($0)" } + snowpipe.keys.map { "snowflake.snowpipe.\($0)" }
             + streamingSwitches.keys.map { "enable.streaming.\($0)" }
-            + streaming.keys.filter { $0 != "metadata.connectorPushTime" && $0 != "iceberg.enabled" }.map { "snowflake.streaming.\($0)" }.sorted()
+            + streaming.keys.filter { !["metadata.connectorPushTime", "iceberg.enabled", "max.client.lag"].contains($0) }
+            .map { "snowflake.streaming.\($0)" }.sorted()
     }
 }

@@ -94,6 +94,9 @@ public struct SnowflakeSinkConfiguration: ConnectConfiguration {
     @Field("snowflake.stage.url", doc: "The URL of an external stage, s3://bucket/prefix: files are written there", group: "Sluice") var stageURL: String?
     @Field("snowflake.stage.remove.files", default: "true", doc: "Take files off the stage once their offsets are committed", group: "Sluice")
     var removeFiles: Bool
+    @Field(
+        "snowflake.streaming.max.client.lag", default: "1", importance: .low, doc: "Streaming: seconds rows wait for a request to fill", group: "Connector Config",
+        check: .between(1, 600)) var maxClientLag: Int64
     @Field("flush.on.stop", default: "false", doc: "Load what is buffered when the task stops; without it these records are read again", group: "Sluice")
     var flushOnStop: Bool
     @Field("s3.region", default: "us-west-2", doc: "External stage: the bucket's region", group: "Sluice", aliases: ["aws.s3.region"]) var s3Region: String

@@ -8,6 +8,8 @@ struct CopyLoader: FileLoader {
     let layout: TableLayout
     let log: Logger
 
+    var loadHistory: Int64 { 64 * 86_400_000 }
+
     func load(_ files: [StagedFile], into table: ObjectName) async throws {
         // Files of one directory and one shape share a statement.
         var groups: [(first: StagedFile, names: [String], rows: Int?)] = []

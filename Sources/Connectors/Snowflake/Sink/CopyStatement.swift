@@ -21,7 +21,8 @@ enum CopyStatement {
         return switch column.content {
         case .variant: type == "VARIANT" ? "PARSE_JSON(\(field))" : "PARSE_JSON(\(field))::\(type)"
         case .array: type == "VARIANT" ? "PARSE_JSON(\(field))" : "PARSE_JSON(\(field))::\(type)"
-        case .plain: "\(field)::\(type)"
+        // The width of a BINARY is for DDL.
+        case .plain: "\(field)::\(type.hasPrefix("BINARY") ? "BINARY" : type)"
         }
     }
 }

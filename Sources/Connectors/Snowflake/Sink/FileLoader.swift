@@ -1,5 +1,7 @@
 /// Has Snowflake load staged files into a table. Loading the same files again is harmless: they are loaded once.
 protocol FileLoader: Sendable {
+    /// Milliseconds for which Snowflake remembers which files it loaded.
+    var loadHistory: Int64 { get }
     /// Returns when every file is in the table. A `.retry` error may be tried again as it is.
     func load(_ files: [StagedFile], into table: ObjectName) async throws
     /// The files of a directory of the stage.

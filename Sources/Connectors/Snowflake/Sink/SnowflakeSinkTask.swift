@@ -41,12 +41,24 @@ public struct SnowflakeSinkTask: SinkTask {
             if ownStage == nil { try await setup.createStage(stageName(table)) }
             return InternalStage(reference(table), session: session, transport: transport, pool: pool, log: log, onRetry: { metrics.retried($0) })
         }
+        let tables = try TableMap(configuration.topicMap), budget = max(context.memoryBudget, 1 << 20)
+        if configuration.ingestionMethod == .streaming {
+            let streaming = StreamingClient(client, credential, user: configuration.user)
+            ingestion = StreamingIngestion(
+                .init(
+                    connector: connector, layout: layout, tables: tables, database: database, schema: schema, setup: setup, client: streaming,
+                    lag: configuration.streamingLag, budget: budget, metrics: metrics, log: log, reject: context.reject, clock: clock))
+            return
+        }
+        let isSnowpipe = configuration.ingestionMethod == .snowpipe
+        let pipes = PipeClient(client: client, credential: credential)
+        let loader: any FileLoader = isSnowpipe ? PipeLoader(pipes: pipes, session: session, files: copy, connector: connector) : copy
         ingestion = StagedIngestion(
             .init(
-                connector: connector, layout: layout, rotation: configuration.rotation, tables: try TableMap(configuration.topicMap), database: database,
-                schema: schema, setup: setup, loader: copy, stage: makeStage, isSnowpipe: false, loadInterval: .seconds(configuration.copyInterval),
-                flushesOnStop: configuration.flushOnStop, removesFiles: configuration.removeFiles, budget: max(context.memoryBudget, 1 << 20),
-                metrics: metrics, log: context.log, reject: context.reject, clock: clock))
+                connector: connector, layout: layout, rotation: configuration.rotation, tables: tables, database: database, schema: schema, setup: setup,
+                loader: loader, stage: makeStage, isSnowpipe: isSnowpipe, loadInterval: isSnowpipe ? .zero : .seconds(configuration.copyInterval),
+                flushesOnStop: configuration.flushOnStop, removesFiles: configuration.removeFiles, budget: budget, metrics: metrics, log: log,
+                reject: context.reject, clock: clock))
     }
 
     public mutating func open(_ partitions: [TopicPartition]) async throws -> [TopicPartition: Int64] {

@@ -82,7 +82,7 @@ struct StagedIngestion: Ingestion {
         let storedUpTo = left.map(\.1.upperBound).max() ?? -1
         var numbers: [Int] = []
         for (listed, offsets) in left.sorted(by: { $0.1.lowerBound < $1.1.lowerBound }) {
-            if let modified = listed.modified, context.clock() - modified > Self.loadHistory { throw tooOld(listed, directory, table) }
+            if let modified = listed.modified, context.clock() - modified > context.loader.loadHistory { throw tooOld(listed, directory, table) }
             lastNumber += 1
             numbers.append(lastNumber)
             files.loadAgain(
@@ -101,13 +101,10 @@ struct StagedIngestion: Ingestion {
         return lane
     }
 
-    /// COPY remembers for 64 days what it loaded.
-    private static let loadHistory: Int64 = 64 * 86_400_000
-
     private func tooOld(_ file: ListedFile, _ directory: String, _ table: ObjectName) -> ConnectorError {
         ConnectorError(
             "snowflake.load_history_ended", .stop,
-            "The file \(directory)/\(file.name) was staged more than 64 days ago, longer than Snowflake remembers whether it loaded it into \(table)",
+            "The file \(directory)/\(file.name) was staged more than \(context.loader.loadHistory / 86_400_000) days ago, longer than Snowflake remembers whether it loaded it into \(table)",
             hint: "See whether the table has its records; then REMOVE the file from the stage, after loading it by hand where they are missing")
     }
 
