@@ -27,6 +27,8 @@ import Testing
         position.lastEvent = .init(lsn: 350, xid: 7, commitMicros: 5, kind: "UPDATE")
         position.partial = .init(xid: 7, changes: 12, lsn: 350, fingerprint: "f")
         position.laterUnits = SnapshotLedger(["s.t": 400])
+        position.transaction = .init(xid: 7, events: [("s.t", 3), ("s.u", 1)])
+        position.incremental = IncrementalProgress(correlationID: "sig", collections: [.init(schema: "s", name: "t")])
         #expect(try StreamPosition(position.offset) == position)
         position.server = ServerIdentity(systemID: "7", timeline: 2, timelineStart: 250)
         position.partial?.finalLSN = 390

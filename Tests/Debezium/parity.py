@@ -10,7 +10,9 @@ SLUICE, PG, REST = sys.argv[1], sys.argv[2], f"http://127.0.0.1:{sys.argv[3]}"
 MASKS = [(re.compile(a), b) for a, b in [
     (r'"(ts_ms|ts_us|ts_ns|lsn|txId|__lsn|__ts_ms|__source_ts_ms)":\d+', r'"\1":0'), (r'"sequence":("\[.*?\]"|null)', '"sequence":"[]"'),
     (r'"(id|transaction_id)":"\d+(:\d+)?"', r'"\1":"T"'), (r'"c_default_now":"[^"]*"', '"c_default_now":"N"'),
-    (r'"c_default_uuid":"[^"]*"', '"c_default_uuid":"U"'), (r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-(open|close)"', r'"U-\2"')]]
+    # Debezium 3.3.1 writes the address of a Java object for the collection of logical messages.
+    (r'[A-Za-z.]+LogicalDecodingMessageMonitor\$LogicalDecodingMessageId@[0-9a-f]+', 'LOGICAL_DECODING_MESSAGE'),
+    (r'"c_default_uuid":"[^"]*"', '"c_default_uuid":"U"'), (r'(WindowTimestamp\\": \\")[^"\\]*', r'\1N'), (r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-(open|close)"', r'"U-\2"')]]
 # What happens beside the recorded DML, as it did while recording.
 AFTER = {
     "special-values": ["insert into golden.special values(10,'NaN','NaN','Infinity','-Infinity','infinity','-infinity','infinity')"],

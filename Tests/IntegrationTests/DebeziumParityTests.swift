@@ -6,6 +6,7 @@ import TestSupport
     /// Recorded scenarios whose every record must be equal.
     static let scenarios = [
         "default", "schemas-disabled", "unwrap-default", "unwrap-drop", "no-tombstones", "snapshot-initial-only", "special-values",
+        "incremental-snapshot", "tx-metadata",
     ]
 
     @Test func recordsEqualDebezium() async throws {

@@ -50,6 +50,18 @@ extension PostgresConfiguration {
         for operation in skippedOperations where !["c", "u", "d", "t", "none"].contains(operation) {
             refuse("skipped.operations", "\(operation) is not one of c, u, d, t, none")
         }
+        for channel in signalEnabledChannels where !["source", "file"].contains(channel.lowercased()) {
+            refuse("signal.enabled.channels", "There is no channel \(channel) here; signals are taken from source (the signal table) and file")
+        }
+        for channel in notificationEnabledChannels ?? [] where !["sink", "log"].contains(channel.lowercased()) {
+            refuse("notification.enabled.channels", "There is no channel \(channel) here; notifications go to sink (a topic) and log")
+        }
+        if notificationEnabledChannels?.contains(where: { $0.lowercased() == "sink" }) == true, notificationSinkTopicName == nil {
+            refuse("notification.sink.topic.name", "Notification topic name must be provided when notification channel sink is enabled")
+        }
+        if let table = signalDataCollection, table.split(separator: ".", omittingEmptySubsequences: false).count < 2 {
+            refuse("signal.data.collection", "Write schema.table")
+        }
         if snapshotMode.lowercased() == "custom" {
             refuse("snapshot.mode", "Custom snapshotters are Java classes; use one of the other modes")
         }
@@ -105,6 +117,15 @@ extension PostgresConfiguration {
 
     /// Connections a snapshot is read with: as many as asked for; else as many as there are cores, up to four.
     var snapshotThreads: Int { snapshotMaxThreadsGiven ?? min(4, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    /// Whether rows of `signal.data.collection` are signals.
+    var readsSignalTable: Bool { signalDataCollection != nil && signalEnabledChannels.contains { $0.lowercased() == "source" } }
+
+    /// The channel `file`, if it is on.
+    func signalFileChannel(_ log: Logger) -> FileSignals? {
+        guard signalEnabledChannels.contains(where: { $0.lowercased() == "file" }) else { return nil }
+        return FileSignals(path: signalFile, interval: .milliseconds(max(1, signalPollIntervalMilliseconds)), log: log)
+    }
 
     var valueConversion: ValueConversion {
         var conversion = ValueConversion()

@@ -578,6 +578,8 @@ package struct PostgresConfiguration: ConnectConfiguration {
     var eventConvertingFailureHandlingMode: String
     @Field("read.only", default: "false", doc: "Whether nothing may be written to the database", listed: false)
     var readOnly: Bool
+    @Field("signal.file", default: "file-signals.txt", doc: "File of the signal channel file: one JSON signal a line; it is emptied once read", listed: false)
+    var signalFile: String
     @Field("database.connectTimeout", default: "10", doc: "Longest time to connect, in seconds", check: .notNegative, listed: false)
     var databaseConnectTimeout: Int
     @Field("database.ApplicationName", doc: "Name shown in pg_stat_activity", listed: false)

@@ -26,6 +26,22 @@ actor TableCatalog {
         }
     }
 
+    /// Every table the filters capture, by schema and name.
+    func captured() async throws -> [CatalogQueries.TableName] {
+        try await fresh { catalog in try await catalog.tableNames().filter { self.filter.captures(schema: $0.schema, table: $0.name) } }
+    }
+
+    /// A table as the catalog has it now; nil: it is not there or not captured.
+    func schema(ofTable schema: String, _ name: String) async throws -> TableSchema? {
+        guard filter.captures(schema: schema, table: name) else { return nil }
+        return try await fresh { catalog in
+            guard let oid = try await catalog.tableNames().first(where: { $0.schema == schema && $0.name == name })?.oid,
+                let definition = try await catalog.tables([oid])[oid]
+            else { return nil }
+            return try self.factory.schema(definition, types: try await catalog.types(definition.columns.map(\.typeOID)))
+        }
+    }
+
     /// 150020 for 15.20.
     func serverVersion() async throws -> Int { try await fresh { await $0.connection.serverVersion } }
 

@@ -46,6 +46,9 @@ struct SnapshotInfo: Sendable {
     var xid: UInt32?
     /// Microseconds since 1970 of the database's clock when the table's scan began.
     var startedMicros: Int64
+    /// An incremental snapshot's rows have no LSN of their own, but the last commit's in their sequence.
+    var isIncremental = false
+    var lastCommitLSN: UInt64?
 
     init(lsn: UInt64, xid: UInt32?, startedMicros: Int64) {
         self.lsn = lsn

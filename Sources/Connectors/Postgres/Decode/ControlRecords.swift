@@ -75,6 +75,25 @@ struct ControlRecords: Sendable {
             [.struct([.integer(nowNanos.flooredDivision(by: 1_000_000).quotient)])], nanos: [nowNanos])
     }
 
+    // MARK: - Notifications
+
+    private static let notificationKey = Schema.struct(
+        [.init("id", DebeziumSchemas.string)], name: "io.debezium.connector.common.NotificationKey", version: 1)
+    private static let notificationValue = Schema.struct(
+        [
+            .init("id", DebeziumSchemas.string), .init("aggregate_type", DebeziumSchemas.string), .init("type", DebeziumSchemas.string),
+            .init("additional_data", .map(DebeziumSchemas.string, DebeziumSchemas.string, optional: true)), .init("timestamp", DebeziumSchemas.int64),
+        ], name: "io.debezium.connector.common.Notification", version: 1)
+
+    /// One notification for the topic `notification.sink.topic.name`.
+    func notification(topic: String, id: String, aggregate: String, type: String, data: [(String, String)], nowNanos: Int64) -> RecordBatch {
+        let milliseconds = nowNanos.flooredDivision(by: 1_000_000).quotient
+        let value = Value.struct([
+            .string(id), .string(aggregate), .string(type), .map(data.map { .init(.string($0.0), .string($0.1)) }), .integer(milliseconds),
+        ])
+        return batch(topic, Self.notificationKey, [.struct([.string(id)])], Self.notificationValue, [value], nanos: [nowNanos])
+    }
+
     // MARK: - Transaction metadata
 
     /// `BEGIN` with nil counts, or `END` with how many events each table had.

@@ -8,6 +8,8 @@ struct EnvelopeAssembler {
     let rows: EnvelopeRows
     /// Set for snapshot rows; stream rows have "false".
     var snapshot: Column?
+    /// False: rows of an incremental snapshot, which are of no place of the log.
+    var showsLSN = true
 
     func batch() -> (RecordBatch, failures: Int) {
         var context = DecodeContext(origin: origin, placeholder: schema.conversion.placeholderBytes)
@@ -108,6 +110,7 @@ struct EnvelopeAssembler {
 
     private func lsn() -> Column {
         let schema = DebeziumSchemas.optionalInt64
+        guard showsLSN else { return .constant(.null, schema, count: rows.count) }
         if hasOneLSN { return .constant(.integer(Int64(bitPattern: rows.all[0].lsn)), schema, count: rows.count) }
         return Column(schema, count: rows.count, .int64(rows.all.map { Int64(bitPattern: $0.lsn) }))
     }

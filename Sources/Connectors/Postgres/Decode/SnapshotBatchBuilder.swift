@@ -41,6 +41,7 @@ struct SnapshotBatchBuilder {
         shared.lsn = info.lsn
         shared.xid = info.xid
         shared.commitMicros = info.startedMicros
+        shared.lastCommitLSN = info.lastCommitLSN
         let stored = store.bytes
         try stored.withUnsafeBytes { bytes in
             if !sawHeader {
@@ -116,7 +117,9 @@ struct SnapshotBatchBuilder {
         guard rows.count > 0 else { return nil }
         rows.setProcessed(processedNanos)
         let markers = SnapshotMarker.column(count: rows.count, marker, first: first, last: last)
-        let (batch, failures) = EnvelopeAssembler(schema: schema, store: store, origin: .snapshot, rows: rows, snapshot: markers).batch()
+        let (batch, failures) = EnvelopeAssembler(
+            schema: schema, store: store, origin: .snapshot, rows: rows, snapshot: markers, showsLSN: !info.isIncremental
+        ).batch()
         conversionFailures += failures
         let tail = Array(store.bytes[parsed...])
         rows.removeAll()

@@ -13,6 +13,8 @@ struct StreamDecoder {
         case relation(RelationMessage)
         /// Enough is gathered: take the frame.
         case frameIsFull
+        /// A transaction that wrote into the signal table has ended.
+        case signals([Signal])
     }
 
     struct Limits: Sendable {
@@ -46,6 +48,10 @@ struct StreamDecoder {
     private var boundaries: [ControlRecords.TransactionBoundary] = []
     private(set) var rows = 0
     private var bytesAtLastCheck = 0
+    /// Places of the map in which Debezium counts the events of a transaction; it is cleared for each and never shrinks.
+    private var javaBuckets = 16
+    private var signals: [Signal] = []
+    private var watch: Watch?
 
     /// Tables with values that could not be converted, to be told of once each.
     private var failedTables: [String] = []
@@ -64,6 +70,13 @@ struct StreamDecoder {
         /// `provide.transaction.metadata`: events so far, of all tables and of each; emitted before the restart or not.
         var events: Int64 = 0
         var eventsOfTable: [(name: String, count: Int64)] = []
+
+        func countsInJavaOrder(_ buckets: inout Int) -> [(collection: String, count: Int64)] {
+            buckets = max(buckets, JavaHashMap.buckets(eventsOfTable.count))
+            return JavaHashMap.order(eventsOfTable.map { JavaHashMap.hash($0.name.utf16) }, atLeast: buckets).map {
+                (collection: eventsOfTable[$0].name, count: eventsOfTable[$0].count)
+            }
+        }
     }
 
     /// Records that are no rows of a table, and which of them are wanted.
@@ -73,6 +86,8 @@ struct StreamDecoder {
         let capturesMessage: @Sendable (_ prefix: String) -> Bool
         /// nil: no transaction metadata.
         let transactionTopic: String?
+        /// `schema.table`; nil: no signals come through a table.
+        var signalTable: String?
     }
 
     private struct Table {
@@ -82,6 +97,8 @@ struct StreamDecoder {
         var builder: ChangeBatchBuilder?
         /// Which changes are in the table's snapshot already.
         let units: LaterUnits
+        /// It is the signal table.
+        let isSignal: Bool
         /// A value of it could not be converted, which has been said.
         var hasFailed = false
     }
@@ -140,6 +157,8 @@ struct StreamDecoder {
 
     /// Between transactions, everything before this LSN has been received.
     private(set) var keepaliveLSN: UInt64 = 0
+    /// Every transaction that committed before this LSN has been seen.
+    var received: UInt64 { max(position.committed, keepaliveLSN) }
 
     private mutating func isOverBytes() -> Bool {
         // Asking every builder is not free: every 256 rows is often enough.
@@ -158,10 +177,15 @@ struct StreamDecoder {
             info.lastCommitLSN = lastCommitLSN
             transaction = Transaction(xid: begin.xid, finalLSN: begin.finalLSN, info: info)
             filter.begin(finalLSN: begin.finalLSN, xid: begin.xid)
+            signals = []
             if filter.beginsAnew { note(.begin, lsn: start) }
         case .commit(let commit):
             if !filter.skipsTransaction { note(.end, lsn: commit.endLSN) }
             finish(commit)
+            if !signals.isEmpty {
+                defer { signals = [] }
+                return .signals(signals)
+            }
         // The same message again means that the catalog's entry was invalidated: nullability, key or default may be new.
         case .relation(let relation): return .relation(relation)
         case .truncate(let truncate): try append(truncate, start)
@@ -176,7 +200,7 @@ struct StreamDecoder {
     @inline(__always)
     private mutating func append(_ change: RowChange, _ message: UnsafeRawBufferPointer, _ lsn: UInt64) throws {
         let admitted = filter.admits(lsn: lsn)
-        guard admitted || control.transactionTopic != nil else { return }
+        guard admitted || control.transactionTopic != nil || control.signalTable != nil else { return }
         let i: Int
         if change.relation == lastOID {
             i = lastTable
@@ -187,11 +211,15 @@ struct StreamDecoder {
             lastTable = found
         }
         guard transaction != nil else { throw Self.outsideTransaction(lsn) }
+        // A signal is acted on once its transaction has ended, so also when its row was emitted before a restart.
+        if slots[i].isSignal, !filter.skipsTransaction, let signal = try Signal(change, in: message) { signals.append(signal) }
+        guard admitted || control.transactionTopic != nil else { return }
         if admitted { transaction!.lastLSN = lsn }
         var part = ChangePart.whole
         if !slots[i].units.isEmpty { part = try slots[i].units.part(of: change, in: message, finalLSN: transaction!.finalLSN) }
         guard slots[i].builder != nil, part != .none, admits(change.kind) else {
             counts.filtered += 1
+            if slots[i].name == watch?.table { watch?.isStale = true }
             return
         }
         if control.transactionTopic != nil {
@@ -230,6 +258,7 @@ struct StreamDecoder {
         transaction!.lastLSN = lsn
         for relation in truncate.relations {
             guard let i = tables[relation] else { throw Self.unknownRelation(relation, lsn) }
+            if slots[i].name == watch?.table { watch?.isStale = true }
             guard slots[i].builder != nil, !slots[i].units.holdWholeTable(at: transaction!.finalLSN), !skips.truncates else {
                 counts.filtered += 1
                 continue
@@ -282,7 +311,7 @@ struct StreamDecoder {
         boundaries.append(
             .init(
                 xid: transaction.xid, lsn: lsn, commitMicros: transaction.info.commitMicros,
-                counts: boundary == .begin ? nil : transaction.eventsOfTable.map { (collection: $0.name, count: $0.count) }, processedNanos: now))
+                counts: boundary == .begin ? nil : transaction.countsInJavaOrder(&javaBuckets), processedNanos: now))
         rows += 1
         lastKind = boundary == .begin ? "BEGIN" : "COMMIT"
         if boundary == .end { self.transaction!.emitted += 1 }
@@ -307,6 +336,7 @@ struct StreamDecoder {
                 lsn: transaction.lastLSN, xid: Int64(transaction.xid), commitMicros: transaction.info.commitMicros, kind: lastKind,
                 followsCommit: lastCommitLSN != nil)
             position.snapshot = nil
+            if control.transactionTopic != nil { position.transaction = .init(xid: transaction.xid, events: transaction.eventsOfTable) }
             counts.transactions += 1
         }
         transaction = nil
@@ -321,13 +351,15 @@ struct StreamDecoder {
 
     /// Says how a table's changes are read from now on; nil: they are not captured.
     mutating func define(_ relation: RelationMessage, _ schema: TableSchema?) {
+        let name = "\(relation.schema).\(relation.name)"
         let table = Table(
-            name: "\(relation.schema).\(relation.name)", builder: schema.map { ChangeBatchBuilder($0) },
-            units: LaterUnits(position.laterUnits, relation, schema))
+            name: name, builder: schema.map { ChangeBatchBuilder($0) }, units: LaterUnits(position.laterUnits, relation, schema),
+            isSignal: name == control.signalTable)
         if let i = tables[relation.oid] {
             if let known = slots[i].builder?.schema, let schema, known.describesTheSame(as: schema) { return }
             finishBuilder(i)
             slots[i] = table
+            if name == watch?.table { watch?.isStale = true }
         } else {
             tables[relation.oid] = slots.count
             slots.append(table)
@@ -336,8 +368,9 @@ struct StreamDecoder {
 
     private mutating func finishBuilder(_ i: Int) {
         guard slots[i].builder?.isEmpty == false else { return }
-        let before = slots[i].builder!.conversionFailures
-        finished += slots[i].builder!.finish()
+        let before = slots[i].builder!.conversionFailures, batches = slots[i].builder!.finish()
+        finished += batches
+        if slots[i].name == watch?.table { for batch in batches { watch!.note(batch) } }
         let failures = slots[i].builder!.conversionFailures - before
         counts.erroneous += failures
         if failures > 0, !slots[i].hasFailed {
@@ -391,6 +424,25 @@ struct StreamDecoder {
 
     /// Microseconds since 1970 at which the transaction at hand, or the last one, committed.
     var lastCommitMicros: Int64? { transaction?.info.commitMicros ?? position.lastEvent?.commitMicros }
+
+    /// Notes keys of changes of a table from now on; nil: of none.
+    mutating func beginWatching(_ table: String?) {
+        // What was gathered before does not count.
+        watch = nil
+        for i in slots.indices where slots[i].name == table { finishBuilder(i) }
+        watch = table.map { Watch(table: $0) }
+    }
+
+    /// What was noted since.
+    mutating func endWatching() -> WatchedChanges {
+        for i in slots.indices where slots[i].name == watch?.table { finishBuilder(i) }
+        defer { watch = nil }
+        guard let watch, !watch.isStale else { return .stale }
+        return .keys(watch.keys)
+    }
+
+    /// An incremental snapshot's progress, as the next positions say it.
+    mutating func setIncremental(_ progress: IncrementalProgress?) { position.incremental = progress }
 
     private static func unknownRelation(_ oid: UInt32, _ lsn: UInt64) -> ConnectorError {
         ConnectorError("postgres.protocol", .retry, "A change at LSN \(LSN.text(lsn)) is of relation \(oid), which the stream did not describe")

@@ -19,8 +19,22 @@ struct StreamPosition: Sendable, Hashable {
     var snapshot: SnapshotProgress?
     /// Snapshot units younger than `committed`: changes of theirs that committed before the unit's LSN are in the snapshot already.
     var laterUnits = SnapshotLedger()
+    /// What an incremental snapshot has left to read; nil: none is under way.
+    var incremental: IncrementalProgress?
     /// Whose log the LSNs are of; nil in an offset of Debezium's.
     var server: ServerIdentity?
+
+    /// With `provide.transaction.metadata`: the last transaction and how many events each table had in it.
+    var transaction: TransactionCounts?
+
+    struct TransactionCounts: Sendable, Hashable {
+        let xid: UInt32
+        let events: [String: Int64]
+        init(xid: UInt32, events: [(name: String, count: Int64)]) {
+            self.xid = xid
+            self.events = Dictionary(events.map { ($0.name, $0.count) }, uniquingKeysWith: +)
+        }
+    }
 
     struct LastEvent: Sendable, Hashable {
         var lsn: UInt64
@@ -62,6 +76,7 @@ extension StreamPosition {
 
     func sourcePosition(server: String) -> SourcePosition { SourcePosition(partition: Self.partition(server: server), offset: offset) }
 
+    private static let transactionPrefix = "transaction_data_collection_order_"
     private static let unitPrefix = "sluice_snapshot_lsn:"
 
     var offset: OffsetMap {
@@ -90,6 +105,13 @@ extension StreamPosition {
                 if let final = partial.finalLSN { entries.append(("sluice_final_lsn", .integer(Int64(bitPattern: final)))) }
             }
         }
+        if let transaction {
+            entries.append(("transaction_id", .string(String(transaction.xid))))
+            for (table, count) in transaction.events.sorted(by: { $0.key < $1.key }) {
+                entries.append((Self.transactionPrefix + table, .integer(count)))
+            }
+        }
+        if let incremental { entries.append((IncrementalProgress.offsetKey, .string(incremental.json))) }
         if let server {
             entries.append(("sluice_system_id", .string(server.systemID)))
             entries.append(("sluice_timeline", .integer(Int64(server.timeline))))
@@ -120,6 +142,14 @@ extension StreamPosition {
         let xid = try integer("txId"), kind = offset["messageType"]?.stringValue
         lastEvent = LastEvent(
             lsn: eventLSN ?? committed, xid: xid, commitMicros: try integer("ts_usec") ?? 0, kind: kind, followsCommit: offset["lsn_commit"] != nil)
+        if let xid = offset["transaction_id"]?.stringValue.flatMap({ UInt32($0) }) {
+            transaction = TransactionCounts(
+                xid: xid,
+                events: offset.entries.filter { $0.key.hasPrefix(Self.transactionPrefix) }.compactMap { entry in
+                    entry.value.integerValue.map { (String(entry.key.dropFirst(Self.transactionPrefix.count)), $0) }
+                })
+        }
+        incremental = offset[IncrementalProgress.offsetKey]?.stringValue.flatMap { IncrementalProgress(json: $0) }
         if let systemID = offset["sluice_system_id"]?.stringValue, let timeline = try integer("sluice_timeline") {
             server = ServerIdentity(
                 systemID: systemID, timeline: UInt32(truncatingIfNeeded: timeline), timelineStart: try lsn("sluice_timeline_lsn") ?? 0)

@@ -74,11 +74,14 @@ struct Streaming {
             resumingAt: start, fingerprint: fingerprint, skips: .init(configuration.skippedOperations),
             control: .init(
                 records: records, messageTopic: configuration.topic(server, "message"), capturesMessage: { filter.capturesMessage(prefix: $0) },
-                transactionTopic: configuration.provideTransactionMetadata ? configuration.topic(server, configuration.topicTransaction) : nil),
+                transactionTopic: configuration.provideTransactionMetadata ? configuration.topic(server, configuration.topicTransaction) : nil,
+                signalTable: configuration.readsSignalTable ? configuration.signalDataCollection : nil),
             limits: .init(rows: max(16_384, configuration.maxBatchSize), bytes: max(1 << 20, min(4 << 20, context.memoryBudget / 16))))
         return Pipeline(
             decoder: decoder, output: output, tracker: tracker, progress: progress, server: server, metrics: metrics,
-            heartbeat: Heartbeat(configuration, records, parameters, context.log), idleInterval: statusInterval, log: context.log)
+            heartbeat: Heartbeat(configuration, records, parameters, context.log),
+            incremental: IncrementalSnapshot(configuration, parameters, catalog, context, resuming: start.incremental),
+            file: configuration.signalFileChannel(context.log), idleInterval: statusInterval, log: context.log)
     }
 
     private func makeQueue() -> ChunkQueue { ChunkQueue(capacity: max(2 << 20, min(16 << 20, context.memoryBudget / 8))) }
@@ -147,6 +150,7 @@ struct Streaming {
             while let pause = try chunk.bytes.withUnsafeBytes({ try pipeline.decoder.consume($0, from: &offset) }) {
                 switch pause {
                 case .frameIsFull: try await pipeline.emit()
+                case .signals(let signals): try await pipeline.handle(signals)
                 case .relation(let relation):
                     try await settle(&pipeline)
                     let schema = try await catalog.schema(relation)
@@ -202,6 +206,8 @@ private struct Pipeline {
     let server: String
     let metrics: StreamingMetrics
     var heartbeat: Heartbeat
+    var incremental: IncrementalSnapshot
+    var file: FileSignals?
     let idleInterval: Duration
     let log: Logger
     private var lastFrame: FrameNumber = 0
@@ -209,7 +215,7 @@ private struct Pipeline {
 
     init(
         decoder: StreamDecoder, output: any SourceOutput, tracker: FlushTracker, progress: StreamProgress, server: String, metrics: StreamingMetrics,
-        heartbeat: Heartbeat, idleInterval: Duration, log: Logger
+        heartbeat: Heartbeat, incremental: IncrementalSnapshot, file: FileSignals?, idleInterval: Duration, log: Logger
     ) {
         self.decoder = decoder
         self.output = output
@@ -218,6 +224,8 @@ private struct Pipeline {
         self.server = server
         self.metrics = metrics
         self.heartbeat = heartbeat
+        self.incremental = incremental
+        self.file = file
         self.idleInterval = idleInterval
         self.log = log
     }
@@ -241,6 +249,39 @@ private struct Pipeline {
         lastMove = .now
     }
 
+    // MARK: Signals and incremental snapshots
+
+    /// Called between transactions.
+    mutating func handle(_ signals: [Signal]) async throws {
+        if incremental.isClosed(by: signals, at: decoder.received) { try await emitChunk() }
+        var notes: [RecordBatch] = []
+        for signal in signals { notes += try await incremental.handle(signal, offset: "\(decoder.position.offset)") }
+        try await noteProgress(notes)
+    }
+
+    /// Reads the next chunk when none is waiting, and emits one whose window was closed by the log itself.
+    private mutating func advanceIncrementalSnapshot() async throws {
+        if incremental.isClosed(by: [], at: decoder.received) { try await emitChunk() }
+        guard incremental.isReady else { return }
+        let notes = try await incremental.readChunk(lastCommit: decoder.position.committed) { decoder.beginWatching($0) }
+        try await noteProgress(notes)
+    }
+
+    private mutating func emitChunk() async throws {
+        let batches = incremental.takeChunk(decoder.endWatching())
+        decoder.setIncremental(incremental.progress)
+        let frame = decoder.takeFrame()
+        try await emit(frame.batches + batches, frame.position)
+    }
+
+    /// Notifications and what changed of the progress, in a frame of their own.
+    private mutating func noteProgress(_ notes: [RecordBatch]) async throws {
+        guard !notes.isEmpty || decoder.position.incremental != incremental.progress else { return }
+        decoder.setIncremental(incremental.progress)
+        let frame = decoder.takeFrame()
+        try await emit(frame.batches + notes, frame.position)
+    }
+
     private func report() {
         let delay = decoder.lastCommitMicros.map { Double(max(0, WallClock.nanoseconds / 1000 - $0)) / 1000 }
         metrics.report(decoder.counts, delay: delay)
@@ -255,6 +296,8 @@ private struct Pipeline {
     /// moves first: a slot ahead of the stored offset always means that something was lost.
     mutating func idle() async throws {
         guard !decoder.isInTransaction else { return }
+        if let signals = file?.due(), !signals.isEmpty { try await handle(signals) }
+        try await advanceIncrementalSnapshot()
         if let batch = try await heartbeat.due() {
             decoder.advance(to: decoder.keepaliveLSN)
             let frame = decoder.takeFrame()
