@@ -35,6 +35,8 @@ public struct Column: Sendable {
 
     public func with(validity: Bitmap?) -> Column { Column(schema, count: count, storage, validity: validity, unavailable: unavailable) }
 
+    public func with(unavailable: Bitmap?) -> Column { Column(schema, count: count, storage, validity: validity, unavailable: unavailable) }
+
     @inlinable public func isNull(_ row: Int) -> Bool {
         if case .constant(.null) = storage { return true }
         return validity.map { !$0[row] } ?? false

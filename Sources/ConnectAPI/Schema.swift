@@ -84,6 +84,9 @@ public final class Schema: Sendable, Hashable {
     /// The position of the member with this name, or nil.
     public func index(of field: String) -> Int? { index[field] }
 
+    /// Whether it only tells how values that came without a schema are held; see `LogicalName.schemalessObject`.
+    public var isSchemaless: Bool { name == LogicalName.schemalessObject || name == LogicalName.schemalessValue }
+
     public func parameter(_ key: String) -> String? { parameters.first { $0.key == key }?.value }
 
     /// A copy that differs in what is given.
@@ -134,4 +137,9 @@ public enum LogicalName {
     public static let ltree = "io.debezium.data.Ltree"
     public static let tsvector = "io.debezium.data.Tsvector"
     public static let point = "io.debezium.data.geometry.Point"
+    /// STRUCT: an object that was read without a schema. A member that is `unavailable` in a row is not in that row's object; JSON with schemas
+    /// says `"schema":null`.
+    public static let schemalessObject = "sluice.SchemalessObject"
+    /// STRING: JSON text of a value whose kind differs from row to row, which no column could hold; written as the JSON it is.
+    public static let schemalessValue = "sluice.SchemalessValue"
 }

@@ -103,6 +103,34 @@ final class UTF8Cell: Cell {
     }
 }
 
+/// JSON as it is.
+final class JSONTextCell: Cell {
+    private let values: VarBytes
+    init(_ values: VarBytes) { self.values = values }
+    override func write(_ row: Int, _ out: inout JSONWriter) throws(ConnectorError) {
+        let range = values.range(row)
+        values.bytes.withUnsafeBytes { out.raw(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+}
+
+/// An object of the members a row has.
+final class ObjectCell: Cell {
+    private let members: [(name: [UInt8], absent: Bitmap?, value: Cell)]
+    init(_ members: [(name: [UInt8], absent: Bitmap?, value: Cell)]) { self.members = members }
+    override func write(_ row: Int, _ out: inout JSONWriter) throws(ConnectorError) {
+        out.byte(UInt8(ascii: "{"))
+        var isFirst = true
+        for member in members where member.absent.map({ !$0[row] }) ?? true {
+            if !isFirst { out.byte(UInt8(ascii: ",")) }
+            isFirst = false
+            out.raw(member.name)
+            out.byte(UInt8(ascii: ":"))
+            try member.value.write(row, &out)
+        }
+        out.byte(UInt8(ascii: "}"))
+    }
+}
+
 final class BinaryCell: Cell {
     private let values: VarBytes
     init(_ values: VarBytes) { self.values = values }

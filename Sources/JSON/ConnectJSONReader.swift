@@ -10,7 +10,8 @@ package import ConnectAPI
 ///     rows of bytes ──▶ tape ──▶ schema (the same bytes as the row before: not read again) ──▶ builders, one a member ──▶ column a run
 ///
 /// With `schemas.enable` every row brings its schema; rows that share one make a run. Without, values have no schema in Kafka Connect; here
-/// the rows of one call share a schema that is inferred from all of them (see `InferredType`), so it depends on which rows come together.
+/// the rows of one call share a schema that is inferred from all of them (see `InferredType`), so it depends on which rows come together; the
+/// JSON written from it does not, but that a whole number is written with a fraction where another row has one.
 package struct ConnectJSONReader: ~Copyable {
     /// Consecutive rows of one schema. No column: rows without bytes, or `null` without a schema.
     package struct Run: Sendable {
@@ -135,9 +136,7 @@ package struct ConnectJSONReader: ~Copyable {
             type.merge(value)
             values.append(value)
         }
-        let schema = type.schema
-        let column = Column(schema, values.map { $0.map { type.value($0) } ?? .null })
-        return count == 0 ? [] : [Run(rows: 0..<count, column: column)]
+        return count == 0 ? [] : [Run(rows: 0..<count, column: type.column(values.map { $0 ?? .null }))]
     }
 
     private static func located(_ error: any Error, row: Int) -> ConnectorError {

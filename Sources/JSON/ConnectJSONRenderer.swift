@@ -16,7 +16,9 @@ package struct ConnectJSONRenderer: ~Copyable {
         var compiler = RowCompiler(options)
         if options.schemasEnabled {
             compiler.literal("{\"schema\":")
-            if let schema {
+            if column.schema.isSchemaless {
+                compiler.literal("null")
+            } else if let schema {
                 compiler.literal { $0.raw(schema) }
             } else {
                 compiler.literal { ConnectJSONSchema.write(column.schema, options, to: &$0) }
@@ -94,6 +96,12 @@ struct RowCompiler {
     private mutating func present(_ column: Column) {
         switch column.storage {
         case .constant(let value): literal { [options] in ConnectJSONValue.write(value, column.schema, options, to: &$0) }
+        case .struct(let children) where children.contains { $0.unavailable != nil } && column.schema.isSchemaless:
+            cell(
+                ObjectCell(
+                    zip(column.schema.fields, children).map { field, child in
+                        (name: JSONValue.string(field.name).compactBytes, absent: child.unavailable, value: program(child.with(unavailable: nil)))
+                    }))
         case .struct(let children):
             literal("{")
             for (i, child) in children.enumerated() {
@@ -108,6 +116,7 @@ struct RowCompiler {
         case .int64(let values): cell(Int64Cell(values))
         case .float32(let values): cell(Float32Cell(values))
         case .float64(let values): cell(Float64Cell(values))
+        case .utf8(let values) where column.schema.isSchemaless: cell(JSONTextCell(values))
         case .utf8(let values): cell(UTF8Cell(values))
         case .uuid(let values): cell(UUIDCell(values))
         case .utcMicros(let values, let digits): cell(TimestampCell(values, fractionDigits: digits))

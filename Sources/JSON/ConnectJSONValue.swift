@@ -15,7 +15,7 @@ package enum ConnectJSONValue {
         case .integer(let i): out.integer(i)
         case .float(let f): out.float(f)
         case .double(let d): out.double(d)
-        case .string(let s): out.string(s)
+        case .string(let s): if schema.isSchemaless { out.raw(Array(s.utf8)) } else { out.string(s) }
         case .bytes(let bytes):
             if let scale = numericScale(schema, options) {
                 out.number(DecimalText.bytes(unscaled: bytes, scale: scale), maximumDigits: options.numericDigits)

@@ -3,8 +3,8 @@ import ConnectAPI
 /// The schema of JSON values that bring none, merged over the rows of a batch.
 ///
 /// Numbers without a fraction are INT64, others FLOAT64, and both together FLOAT64; objects are structs with the members of all rows, in the
-/// order they were first seen; everything is optional. Where rows disagree (a number here, a string there) the member is a STRING: strings
-/// as they are, other values as their JSON text. A member that is null everywhere is an optional STRING.
+/// order they were first seen, where a row that lacks a member says so; everything is optional. Where rows disagree (a number here, a string
+/// there) the member is JSON text. A member that is null everywhere is an optional STRING.
 indirect enum InferredType: Equatable {
     case unknown, boolean, integer, number, string, text
     case array(InferredType)
@@ -42,25 +42,49 @@ indirect enum InferredType: Equatable {
 
     var schema: Schema {
         switch self {
-        case .unknown, .string, .text: Schema(.string, optional: true)
+        case .unknown, .string: Schema(.string, optional: true)
+        case .text: Schema(.string, optional: true, name: LogicalName.schemalessValue)
         case .boolean: Schema(.boolean, optional: true)
         case .integer: Schema(.int64, optional: true)
         case .number: Schema(.float64, optional: true)
         case .array(let element): .array(element.schema, optional: true)
-        case .object(let names, let members): .struct(names.map { Schema.Field($0, (members[$0] ?? .unknown).schema) }, optional: true)
+        case .object(let names, let members):
+            .struct(names.map { Schema.Field($0, (members[$0] ?? .unknown).schema) }, optional: true, name: LogicalName.schemalessObject)
         }
     }
 
-    func value(_ json: JSONValue) -> Value {
+    /// Rows of this type; nil: the object around has no such member.
+    func column(_ rows: [JSONValue?]) -> Column {
+        let absent = rows.contains { $0 == nil } ? Bitmap(rows.lazy.map { $0 == nil }) : nil
+        let present = rows.contains { $0?.isNull ?? true } ? Bitmap(rows.lazy.map { $0.map { !$0.isNull } ?? false }) : nil
+        let schema = self.schema
+        switch self {
+        case .object(let names, let members):
+            let children = names.map { name in
+                (members[name] ?? .unknown).column(rows.map { row -> JSONValue? in if let object = row?.objectValue { object[name] } else { .null } })
+            }
+            return Column(schema, count: rows.count, .struct(children), validity: present, unavailable: absent)
+        case .array(let element):
+            var offsets: [Int32] = [0], items: [JSONValue?] = []
+            for row in rows {
+                if let own = row?.arrayValue { items.append(contentsOf: own) }
+                offsets.append(Int32(items.count))
+            }
+            return Column(schema, count: rows.count, .list(offsets: offsets, element.column(items)), validity: present, unavailable: absent)
+        case .unknown, .boolean, .integer, .number, .string, .text:
+            let values = Column(schema, rows.map { $0.map { value($0) } ?? .null })
+            return Column(schema, count: rows.count, values.storage, validity: values.validity, unavailable: absent)
+        }
+    }
+
+    /// A scalar, or JSON text.
+    private func value(_ json: JSONValue) -> Value {
         switch (self, json) {
         case (_, .null): .null
         case (.boolean, .bool(let b)): .boolean(b)
         case (.integer, .number(let text)): .integer(Int64(text) ?? 0)
         case (.number, .number(let text)): .double(Double(text) ?? .nan)
-        case (.array(let element), .array(let items)): .array(items.map { element.value($0) })
-        case (.object(let names, let members), .object(let object)):
-            .struct(names.map { name in object[name].map { (members[name] ?? .unknown).value($0) } ?? .null })
-        case (_, .string(let text)): .string(text)
+        case (.string, .string(let text)): .string(text)
         default: .string(json.compactText)
         }
     }

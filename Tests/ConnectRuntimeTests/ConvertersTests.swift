@@ -176,3 +176,20 @@ import Testing
         }
     }
 }
+
+@Suite struct BinaryDataConverterTests {
+    @Test func bytesPassAndTheRestIsDelegated() throws {
+        let name = "io.debezium.converters.BinaryDataConverter"
+        let plain = try Converters.make(.init(name), isKey: false)
+        let bytes = Column(Schema(.bytes, optional: true), [.bytes([1, 2]), nil])
+        let rendered = try plain.render(bytes, count: 2, nullSchemaRows: nil, topic: "t")
+        #expect(rendered.bytes(0).map { Array($0) } == [1, 2] && rendered.bytes(1) == nil)
+        let number = Column(Schema(.int64), [.integer(5)])
+        #expect(throws: ConnectorError.self) { try plain.render(number, count: 1, nullSchemaRows: nil, topic: "t") }
+        let settings = ["delegate.converter.type": "org.apache.kafka.connect.json.JsonConverter", "delegate.converter.type.schemas.enable": "false"]
+        for name in [name, "io.debezium.converters.ByteArrayConverter"] {
+            let delegating = try Converters.make(.init(name, settings), isKey: false)
+            #expect(try delegating.render(number, count: 1, nullSchemaRows: nil, topic: "t").bytes(0).map { Array($0) } == Array("5".utf8))
+        }
+    }
+}

@@ -260,3 +260,37 @@ import Testing
         }
     }
 }
+
+/// Records without a schema: maps, in Kafka's words.
+@Suite struct TransformsSchemalessTests {
+    private static func apply(_ type: String, _ settings: [String: String], _ texts: [String]) throws -> [String] {
+        let converter = try Converters.make(Rendering.Converter("JsonConverter", ["schemas.enable": "false"]), isKey: false)
+        var rows = VarBytes()
+        for text in texts { rows.append(text.utf8) }
+        let value = try converter.parse(RenderedRows(values: rows), topic: "t")
+        let batch = TransformedBatch(
+            RecordBatch(
+                topic: "t", count: texts.count, key: nil, value: value, timestamps: .constant(.integer(7), RecordBatch.timestampSchema, count: texts.count)))
+        return try TransformsKafkaTests.chain(type, settings).apply(batch).flatMap { part in
+            let out = try converter.render(part.batch.value, count: part.batch.count, nullSchemaRows: part.batch.tombstones, topic: "t")
+            return (0..<part.batch.count).map { out.bytes($0).map { String(decoding: $0, as: UTF8.self) } ?? "-" }
+        }
+    }
+    private static let rows = ["{\"a\":1,\"m\":{\"x\":2}}", "{\"b\":\"t\"}", "{\"a\":null}"]
+
+    @Test(
+        arguments: [
+            ("MaskField$Value", ["fields": "a,b"], ["{\"a\":0,\"m\":{\"x\":2}}", "{\"b\":\"\"}", "{\"a\":null}"]),
+            ("Cast$Value", ["spec": "a:string"], ["{\"a\":\"1\",\"m\":{\"x\":2}}", "{\"b\":\"t\"}", "{\"a\":null}"]),
+            ("ReplaceField$Value", ["exclude": "m", "renames": "a:z"], ["{\"z\":1}", "{\"b\":\"t\"}", "{\"z\":null}"]),
+            ("ExtractField$Value", ["field": "a"], ["1", "null", "null"]), ("ExtractField$Value", ["field": "m"], ["{\"x\":2}", "null", "null"]),
+            ("HoistField$Value", ["field": "h"], ["{\"h\":{\"a\":1,\"m\":{\"x\":2}}}", "{\"h\":{\"b\":\"t\"}}", "{\"h\":{\"a\":null}}"]),
+            (
+                "InsertField$Value", ["static.field": "s", "static.value": "v"],
+                ["{\"a\":1,\"m\":{\"x\":2},\"s\":\"v\"}", "{\"b\":\"t\",\"s\":\"v\"}", "{\"a\":null,\"s\":\"v\"}"]
+            ),
+        ] as [(String, [String: String], [String])])
+    func mapsKeepTheKeysTheyHave(_ type: String, _ settings: [String: String], _ expected: [String]) throws {
+        #expect(try Self.apply(type, settings, Self.rows) == expected)
+    }
+}

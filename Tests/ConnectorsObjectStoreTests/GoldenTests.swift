@@ -40,10 +40,10 @@ import TestSupport
         return try reader.read(values, present: present).map { batch($0.rows, $0.column) }
     }
 
-    /// Decompressed. An array of different types reaches the sink with its numbers as text (JSON's `InferredType`), so `1` reads `"1"`.
+    /// Decompressed.
     private func text(_ bytes: [UInt8]) throws -> String {
         guard bytes.prefix(2) == [0x1F, 0x8B] else {
-            return String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "[1,null,\"x\"]", with: "[\"1\",null,\"x\"]")
+            return String(decoding: bytes, as: UTF8.self)
         }
         let path = NSTemporaryDirectory() + "sluice-test-\(UUID().uuidString).gz"
         defer { try? FileManager.default.removeItem(atPath: path) }

@@ -163,7 +163,7 @@ import Testing
         #expect(column.schema.fields.map(\.name) == ["a", "b", "c"])
         #expect(column.schema.fields.map(\.schema.type) == [.float64, .array, .struct])
         #expect(column[2] == .struct([.double(1.5), nil, .struct([true])]) && column[1] == .null)
-        #expect(column[0] == .struct([.double(1), .array(["1"]), nil]) && column[3] == .struct([nil, .array(["x"]), nil]))
+        #expect(column[0] == .struct([.double(1), .array(["1"]), nil]) && column[3] == .struct([nil, .array(["\"x\""]), nil]))
     }
 
     @Test func randomBytesNeverTrapTheReader() throws {

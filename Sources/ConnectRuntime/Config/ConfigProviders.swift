@@ -1,5 +1,6 @@
 import ConnectAPI
 import Glibc
+import JavaRegex
 
 /// Resolves `${provider:path:key}` in configuration values: `${file:/run/secrets/db.properties:password}`, `${env:PGPASSWORD}`,
 /// `${dir:/run/secrets:password}`. What was resolved is used and never shown: REST answers with the text as it was written (Invariant 10).
@@ -9,7 +10,7 @@ import Glibc
 package struct ConfigProviders: Sendable {
     private enum Kind {
         case file(allowed: [String])
-        case environment(pattern: String)
+        case environment(allowed: JavaPattern?)
         case directory(allowed: [String])
     }
 
@@ -20,7 +21,7 @@ package struct ConfigProviders: Sendable {
     package init(_ worker: [String: String]) throws {
         let names = [String](configText: worker["config.providers"] ?? "")?.filter { !$0.isEmpty } ?? []
         guard !names.isEmpty else {
-            providers = ["file": .file(allowed: []), "env": .environment(pattern: ".*"), "dir": .directory(allowed: [])]
+            providers = ["file": .file(allowed: []), "env": .environment(allowed: nil), "dir": .directory(allowed: [])]
             return
         }
         for name in names {
@@ -28,7 +29,8 @@ package struct ConfigProviders: Sendable {
             let paths = [String](configText: worker[prefix + "param.allowed.paths"] ?? "")?.filter { !$0.isEmpty } ?? []
             switch worker[prefix + "class"]?.split(separator: ".").last.map(String.init) {
             case "FileConfigProvider": providers[name] = .file(allowed: paths)
-            case "EnvVarConfigProvider": providers[name] = .environment(pattern: worker[prefix + "param.allowlist.pattern"] ?? ".*")
+            case "EnvVarConfigProvider":
+                providers[name] = .environment(allowed: try worker[prefix + "param.allowlist.pattern"].map { try JavaPattern($0.trimmingSpaces()) })
             case "DirectoryConfigProvider": providers[name] = .directory(allowed: paths)
             case let other:
                 throw ConnectorError(
@@ -90,8 +92,8 @@ package struct ConfigProviders: Sendable {
     private func value(of reference: Reference, _ files: inout [String: [String: String]]) throws -> String? {
         switch providers[reference.provider] {
         case nil: return nil
-        case .environment(let pattern):
-            guard reference.path.isEmpty, Self.matches(reference.key, pattern) else { return nil }
+        case .environment(let allowed):
+            guard reference.path.isEmpty, try allowed?.matches(reference.key) ?? true else { return nil }
             return unsafe getenv(reference.key).map { unsafe String(cString: $0) }
         case .file(let allowed):
             guard isAllowed(reference.path, allowed) else { return nil }
@@ -120,13 +122,5 @@ package struct ConfigProviders: Sendable {
         let inside = !path.split(separator: "/").contains("..") && allowed.contains { path == $0 || path.hasPrefix($0.hasSuffix("/") ? $0 : $0 + "/") }
         if !inside { log.warn("The path \(path) is not among the allowed paths of its config provider; the reference stays unresolved") }
         return inside
-    }
-
-    /// `.*`, a plain name, or a name with a `.*` at either end: what people write into an allow list.
-    private static func matches(_ name: String, _ pattern: String) -> Bool {
-        if pattern == ".*" { return true }
-        if pattern.hasSuffix(".*") { return name.hasPrefix(pattern.dropLast(2)) }
-        if pattern.hasPrefix(".*") { return name.hasSuffix(pattern.dropFirst(2)) }
-        return name == pattern
     }
 }

@@ -44,7 +44,12 @@ extension ConfigValidator {
         case .short: Int16(text) == nil ? "Not a number of type SHORT" : nil
         case .long: Int64(text) == nil ? "Not a number of type LONG" : nil
         case .double: Double(text) == nil ? "Not a number of type DOUBLE" : nil
-        case .class: classKind(of: key.name).map { kind in find(kind, text) == nil ? "Class \(text) could not be found." : nil } ?? nil
+        case .class:
+            classKind(of: key.name).map { kind in
+                guard find(kind, text) == nil else { return nil }
+                let wayAround = kind == .transformation ? PluginRegistry.wayAround(transform: text) : nil
+                return "Class \(text) could not be found.\(wayAround.map { " \($0)." } ?? "")"
+            } ?? nil
         case .string, .list, .password: nil
         }
     }

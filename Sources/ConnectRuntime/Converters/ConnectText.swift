@@ -47,6 +47,8 @@ enum ConnectText {
                 + entries.map { plain($0.key, schema.key ?? schema) + "=" + plain($0.value, schema.element ?? schema) }.joined(
                     separator: ", ")
                 + "}"
+        case .struct(let members) where schema.isSchemaless:
+            return "{" + zip(schema.fields, members).map { "\($0.name)=" + plain($1, $0.schema) }.joined(separator: ", ") + "}"
         case .struct(let members):
             // Members that are null are left out.
             return "Struct{"

@@ -20,7 +20,11 @@ package enum Converters {
             _ = try StringConverter.Configuration(settings)
             return StringConverter()
         case "SimpleHeader": return SimpleHeaderConverter()
-        case "ByteArray": return ByteArrayConverter()
+        case "ByteArray" where !rendering.className.hasPrefix("io.debezium."): return ByteArrayConverter()
+        case "ByteArray", "BinaryData":
+            let configuration = try BinaryDataConverter.Configuration(settings)
+            return BinaryDataConverter(
+                delegate: try configuration.delegate.map { try make(.init($0, configuration.delegateSettings), isKey: isKey) }, className: rendering.className)
         default:
             if let type = NumberConverter.Kind.allCases.first(where: { $0.rawValue == name }) { return NumberConverter(type) }
             throw ConnectorError(
@@ -33,13 +37,17 @@ package enum Converters {
         let className: String
         /// Names of others' converters that do the same.
         let aliases: [String]
+        let version: String
         let keys: [ConfigKey]
+        let keyPrefixes: [String]
         let findings: @Sendable ([String: String]) -> [Diagnostic]
 
-        init<C: ConnectConfiguration>(_ className: String, _ type: C.Type, aliases: [String] = []) {
+        init<C: ConnectConfiguration>(_ className: String, _ type: C.Type, aliases: [String] = [], version: String = Converters.version) {
             self.className = className
             self.aliases = aliases
+            self.version = version
             keys = type.keys
+            keyPrefixes = type.keyPrefixes
             findings = { type.parse($0).findings }
         }
     }
@@ -48,6 +56,8 @@ package enum Converters {
     private static var classes: [Entry] {
         let number = "org.apache.kafka.connect.converters."
         return [
+            Entry("io.debezium.converters.BinaryDataConverter", BinaryDataConverter.Configuration.self, version: "3.3.1.Final"),
+            Entry("io.debezium.converters.ByteArrayConverter", BinaryDataConverter.Configuration.self, version: "3.3.1.Final"),
             Entry(number + "BooleanConverter", ConverterConfiguration.self),
             Entry(number + "ByteArrayConverter", ConverterConfiguration.self),
             Entry(number + "DoubleConverter", ConverterConfiguration.self), Entry(number + "FloatConverter", ConverterConfiguration.self),
@@ -69,7 +79,8 @@ package enum Converters {
         }
         return entries.map {
             PluginRegistry.Plugin(
-                kind: kind, className: $0.className, aliases: $0.aliases, version: version, keys: $0.keys, findings: $0.findings, implementation: .named)
+                kind: kind, className: $0.className, aliases: $0.aliases, version: $0.version, keys: $0.keys, keyPrefixes: $0.keyPrefixes,
+                findings: $0.findings, implementation: .named)
         }
     }
 }

@@ -111,6 +111,7 @@ package struct WorkerMetrics: Sendable {
         write(source + "source_record_write_rate", sinks: false, help: "The same, a second") { rates.written.rate($0, now: $1.written) }
         write(source + "source_record_active_count", sinks: false, help: "Records read and not yet durable in the log") { Double($1.active) }
         write(source + "source_record_active_count_max", sinks: false, help: "The most there were") { Double($1.activeMax) }
+        write(source + "source_record_active_count_avg", sinks: false, help: "Their mean") { $1.actives.average }
         write(source + "poll_batch_max_time_ms", sinks: false, help: "Longest transform of a batch") { $1.batchTime.maximum }
         write(source + "poll_batch_avg_time_ms", sinks: false, help: "Mean transform of a batch") { $1.batchTime.average }
         write(sink + "sink_record_read_total", sinks: true, help: "Records read from the log, before transforms") { Double($1.polled) }
@@ -119,13 +120,20 @@ package struct WorkerMetrics: Sendable {
         write(sink + "sink_record_send_rate", sinks: true, help: "The same, a second") { rates.written.rate($0, now: $1.written) }
         write(sink + "sink_record_active_count", sinks: true, help: "Records read and not yet handed to the task") { Double($1.active) }
         write(sink + "sink_record_active_count_max", sinks: true, help: "The most there were") { Double($1.activeMax) }
-        write(sink + "sink_record_lag_max", sinks: true, help: "Records in the log that the task has not taken") { Double($1.lagRecords) }
+        write(sink + "sink_record_active_count_avg", sinks: true, help: "Their mean") { $1.actives.average }
+        write(sink + "sink_record_lag_max", sinks: true, help: "Records in the log that the task has not taken, of the partition with most") {
+            Double($1.lagRecordsMax)
+        }
         write(sink + "partition_count", sinks: true, help: "Partitions of the task") { Double($1.partitions) }
         write(sink + "offset_commit_seq_no", sinks: true, help: "Offset commits") { Double($1.commitSequence) }
         write(sink + "offset_commit_completion_total", sinks: true, help: "Offset commits that worked") { Double($1.commitSequence) }
+        write(sink + "offset_commit_completion_rate", sinks: true, help: "The same, a second") { rates.commits.rate($0, now: $1.commitSequence) }
+        write(sink + "offset_commit_skip_rate", sinks: true, help: "Offset commits that were skipped, a second") { rates.skips.rate($0, now: $1.commitSkips) }
         write(sink + "offset_commit_skip_total", sinks: true, help: "Offset commits that were skipped") { Double($1.commitSkips) }
         write(sink + "put_batch_max_time_ms", sinks: true, help: "Longest write of a batch") { $1.batchTime.maximum }
         write(sink + "put_batch_avg_time_ms", sinks: true, help: "Mean write of a batch") { $1.batchTime.average }
+        write(any + "running_ratio", sinks: nil, help: "Part of the time the task was let run") { 1 - $1.running.pauseRatio }
+        write(any + "pause_ratio", sinks: nil, help: "Part of the time the task was paused") { $1.running.pauseRatio }
         write(any + "batch_size_max", sinks: nil, help: "Largest batch in records") { $1.batches.maximum }
         write(any + "batch_size_avg", sinks: nil, help: "Mean batch in records") { $1.batches.average }
         write(any + "offset_commit_max_time_ms", sinks: nil, help: "Longest commit to the log") { $1.commitTime.maximum }
@@ -144,6 +152,11 @@ package struct WorkerMetrics: Sendable {
         write(errors + "deadletterqueue_produce_failures", sinks: nil, help: "Records the dead letter queue did not get") { Double($1.deadLetterFailures) }
         write(errors + "last_error_timestamp", sinks: nil, help: "When a record failed last, in milliseconds since 1970") { Double($1.lastError) }
         write("sluice_task_bytes_total", sinks: nil, help: "Bytes of records in memory that the log or the task took") { Double($1.writtenBytes) }
+        write("sluice_sink_buffer_bytes", sinks: true, help: "Bytes the task has read ahead") { Double($1.bufferBytes) }
+        write("sluice_sink_buffer_limit_bytes", sinks: true, help: "Bytes the task may read ahead") { Double($1.bufferLimit) }
+        write("sluice_sink_stopped_partitions", sinks: true, help: "Partitions given up since their bytes in the log are damaged") {
+            Double($1.stoppedPartitions)
+        }
         write("sluice_sink_lag_records", sinks: true, help: "Records in the log that the task has not taken") { Double($1.lagRecords) }
         write("sluice_sink_lag_bytes", sinks: true, help: "About how many bytes they are") { Double($1.lagBytes) }
         write("sluice_sink_lag_seconds", sinks: true, help: "Age of the last record taken while there are others") { Double($1.lagMilliseconds) / 1e3 }
@@ -159,10 +172,14 @@ package struct WorkerMetrics: Sendable {
 package struct TaskRates: Sendable {
     let polled = RateWindow<MetricsRegistry.TaskKey>()
     let written = RateWindow<MetricsRegistry.TaskKey>()
+    let commits = RateWindow<MetricsRegistry.TaskKey>()
+    let skips = RateWindow<MetricsRegistry.TaskKey>()
 
     func sample(_ tasks: [(key: MetricsRegistry.TaskKey, entry: MetricsRegistry.TaskEntry)]) {
         let read = tasks.map { ($0.key, $0.entry.counters.snapshot) }
         polled.sample(Dictionary(uniqueKeysWithValues: read.map { ($0, $1.polled) }))
         written.sample(Dictionary(uniqueKeysWithValues: read.map { ($0, $1.written) }))
+        commits.sample(Dictionary(uniqueKeysWithValues: read.map { ($0, $1.commitSequence) }))
+        skips.sample(Dictionary(uniqueKeysWithValues: read.map { ($0, $1.commitSkips) }))
     }
 }

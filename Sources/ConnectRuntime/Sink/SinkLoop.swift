@@ -74,6 +74,7 @@ struct SinkLoop<Sink: SinkTask> {
         case .tick:
             try await flush(.tick)
             updateLag()
+            if progress.committable().isEmpty { counters.update { $0.commitSkips += 1 } }
             try await commit()
         }
         return true
@@ -216,11 +217,14 @@ struct SinkLoop<Sink: SinkTask> {
     }
 
     private func updateLag() {
-        let lag = progress.lag(reader.ends)
+        let (lag, most) = progress.lag(reader.ends)
         let age = lag == 0 || lastTimestamp == 0 ? 0 : max(0, WallClock.milliseconds - lastTimestamp)
         let bytes = deliveredRows == 0 ? 0 : lag * deliveredBytes / deliveredRows
         counters.update {
             $0.lagRecords = lag
+            $0.lagRecordsMax = most
+            $0.bufferBytes = budget.used
+            $0.bufferLimit = budget.capacity
             $0.lagMilliseconds = age
             $0.lagBytes = bytes
         }

@@ -56,8 +56,11 @@ struct SinkProgress {
 
     mutating func commit(_ offsets: [TopicPartition: Int64]) { for (partition, offset) in offsets { partitions[partition]?.committed = offset } }
 
-    /// The records of the log that the task has not taken, or that transforms have not yet dropped.
-    func lag(_ ends: [TopicPartition: Int64]) -> Int64 {
-        partitions.reduce(0) { $0 + max(0, (ends[$1.key] ?? $1.value.passed) - $1.value.passed) }
+    /// The records of the log that the task has not taken, or that transforms have not yet dropped: of all partitions, and of the one with most.
+    func lag(_ ends: [TopicPartition: Int64]) -> (all: Int64, most: Int64) {
+        partitions.reduce((0, 0)) { lag, partition in
+            let own = max(0, (ends[partition.key] ?? partition.value.passed) - partition.value.passed)
+            return (lag.0 + own, max(lag.1, own))
+        }
     }
 }

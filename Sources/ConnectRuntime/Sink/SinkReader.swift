@@ -7,7 +7,7 @@ import Synchronization
 ///     Log.read ─▶ byte budget ─▶ converters, where they differ ─▶ transforms ─▶ mailbox
 ///
 /// New topics are looked for when nothing comes and at least once a second. Reading begins once the main loop has opened a partition and
-/// said where.
+/// said where. A partition whose stored bytes are damaged stops and is reported; the others go on, and the task fails only when none is left.
 final class SinkReader: Sendable {
     private let log: any Log
     private let partitions: SinkPartitions
@@ -17,6 +17,8 @@ final class SinkReader: Sendable {
     private let gate: PauseGate
     private let mailbox: SinkMailbox
     private let prepare: @Sendable (StoredBatch) async throws -> [ConsumedBatch]
+    /// Told of each partition that stops.
+    private let onDamage: @Sendable (TopicPartition, ConnectorError) async -> Void
     private let counters: TaskCounters
     private let report: Logger
 
@@ -24,6 +26,8 @@ final class SinkReader: Sendable {
         /// Where to read next.
         var offsets: [TopicPartition: Int64] = [:]
         var ends: [TopicPartition: Int64] = [:]
+        /// Damaged partitions, past which nothing is read until the task starts again.
+        var stopped: Set<TopicPartition> = []
     }
     private let state = Mutex(State())
     /// Bytes asked of the log at a time.
@@ -31,7 +35,9 @@ final class SinkReader: Sendable {
 
     init(
         log: any Log, partitions: SinkPartitions, task: Int, subscription: SinkSubscription, budget: ByteBudget, gate: PauseGate,
-        mailbox: SinkMailbox, counters: TaskCounters, report: Logger, prepare: @escaping @Sendable (StoredBatch) async throws -> [ConsumedBatch]
+        mailbox: SinkMailbox, counters: TaskCounters, report: Logger,
+        onDamage: @escaping @Sendable (TopicPartition, ConnectorError) async -> Void = { _, _ in },
+        prepare: @escaping @Sendable (StoredBatch) async throws -> [ConsumedBatch]
     ) {
         self.log = log
         self.partitions = partitions
@@ -42,6 +48,7 @@ final class SinkReader: Sendable {
         self.mailbox = mailbox
         self.counters = counters
         self.report = report
+        self.onDamage = onDamage
         self.prepare = prepare
     }
 
@@ -63,8 +70,9 @@ final class SinkReader: Sendable {
                     try await refresh(&known)
                     refreshed = .now
                 }
-                if try await readAll() == false {
-                    let offsets = state.withLock { $0.offsets }
+                if try await readAll(of: known.count) == false {
+                    // A damaged partition wakes nobody.
+                    let offsets = state.withLock { state in state.offsets.merging(state.stopped.map { ($0, .max) }) { mine, _ in mine } }
                     await log.waitForRecords(past: offsets, timeout: known.count == offsets.count ? .seconds(1) : .milliseconds(20))
                     // Woken for a topic that was not there before, perhaps.
                     try await refresh(&known)
@@ -96,20 +104,26 @@ final class SinkReader: Sendable {
         state.withLock { $0.ends = mine }
     }
 
-    /// One read of every partition; false when none had a record.
-    private func readAll() async throws -> Bool {
+    /// One read of every partition; false when none had a record. `claimed`: how many partitions are this task's.
+    private func readAll(of claimed: Int) async throws -> Bool {
         var any = false
         for (partition, offset) in state.withLock({ $0.offsets }).sorted(by: { $0.key < $1.key }) {
             try await gate.pass()
-            for stored in try await log.read(partition, from: offset, maxBytes: Self.fetchBytes) {
+            let batches: [StoredBatch]
+            do {
+                batches = try await log.read(partition, from: offset, maxBytes: Self.fetchBytes)
+            } catch let error as ConnectorError where error.code == "log.corrupt" {
+                try await stop(partition, at: offset, error, of: claimed)
+                continue
+            }
+            for stored in batches {
                 any = true
                 let bytes = stored.batch.byteCount
                 // Invariant 5: what is read ahead fits the budget; the main loop gives it back.
                 try await budget.acquire(bytes)
                 counters.update {
                     $0.polled += Int64(stored.batch.count)
-                    $0.active += Int64(stored.batch.count)
-                    $0.activeMax = max($0.activeMax, $0.active)
+                    $0.activate(Int64(stored.batch.count))
                 }
                 let next = stored.firstOffset + Int64(stored.batch.count)
                 do {
@@ -122,6 +136,24 @@ final class SinkReader: Sendable {
             }
         }
         return any
+    }
+}
+
+extension SinkReader {
+    /// Leaves a damaged partition; throws when it was the last.
+    private func stop(_ partition: TopicPartition, at offset: Int64, _ error: ConnectorError, of claimed: Int) async throws {
+        let stopped = state.withLock { state in
+            state.offsets[partition] = nil
+            state.stopped.insert(partition)
+            return state.stopped.count
+        }
+        let located = ConnectorError(
+            error.code, .stop, "\(partition) stops at offset \(offset): \(error.message)",
+            hint: "Restore the data directory, or skip the damage with PATCH /connectors/NAME/offsets", underlying: error)
+        counters.update { $0.stoppedPartitions = stopped }
+        report.error("\(Trace.message(of: located))")
+        guard stopped < claimed else { throw located }
+        await onDamage(partition, located)
     }
 }
 

@@ -26,10 +26,14 @@ package final class SinkWorker: TaskWorker {
         self.services = services
         partitions = siblings.partitions
         gate = PauseGate(open: !assignment.startsPaused)
+        if assignment.startsPaused { counters.update { $0.running.set(paused: true) } }
         log = assignment.logger("sluice.sink")
     }
 
-    package func setPaused(_ paused: Bool) { gate.set(open: !paused) }
+    package func setPaused(_ paused: Bool) {
+        counters.update { $0.running.set(paused: paused) }
+        gate.set(open: !paused)
+    }
 
     package func requestStop() {
         mailbox.push(.stop)
@@ -79,10 +83,13 @@ package final class SinkWorker: TaskWorker {
         let budget = ByteBudget(capacity: Int(services.worker.settings.sinkReadAhead))
         let preparation = SinkPreparation(
             conversion: SinkConversion(services.worker.rendering(for: assignment.config), services),
-            transforms: TransformStage(apply: try services.transforms(assignment.config)), errors: errors)
+            transforms: try services.transforms(assignment.config), errors: errors)
         let reader = SinkReader(
             log: services.log, partitions: partitions, task: assignment.task, subscription: try SinkSubscription(assignment.config), budget: budget,
-            gate: gate, mailbox: mailbox, counters: counters, report: log, prepare: { try await preparation.prepare($0) })
+            gate: gate, mailbox: mailbox, counters: counters, report: log,
+            // The task runs on without the partition, and its status says so.
+            onDamage: { [assignment] in await assignment.onState(StoredStatus(.running, trace: Trace.text($1, wrapper: "Partition \($0) was given up."))) },
+            prepare: { try await preparation.prepare($0) })
         var loop = SinkLoop(
             task: task, className: C.info.className, connector: assignment.connector, log: services.log, reader: reader, mailbox: mailbox, budget: budget,
             errors: errors, counters: counters, report: log, settings: services.worker.settings, config: assignment.config,
@@ -114,16 +121,18 @@ extension SinkConnector {
 /// From a stored batch to what the task takes: converters, transforms, bad rows taken out.
 struct SinkPreparation: Sendable {
     let conversion: SinkConversion
-    let transforms: TransformStage
+    let transforms: @Sendable (TransformedBatch) throws -> [TransformedBatch]
     let errors: SinkErrors
 
     func prepare(_ stored: StoredBatch) async throws -> [ConsumedBatch] {
-        let stage = TransformStage { batch in
+        let stage = TransformStage(
+            retries: errors.tolerance.retries, onRetry: { [errors] in errors.counters.countRetry(of: $0, in: $1, errors.report) }
+        ) { batch in
             var converted = batch
             converted.batch = try conversion.convert(
                 StoredBatch(partition: stored.partition, firstOffset: batch.firstOffset ?? 0, batch: batch.batch, rendering: stored.rendering))
             do {
-                return try transforms.apply(converted)
+                return try transforms(converted)
             } catch let failure as SinkConversion.Failure {
                 throw failure
             } catch {

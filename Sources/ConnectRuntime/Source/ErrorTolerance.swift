@@ -3,9 +3,8 @@ import ConnectAPI
 /// What a connector wants done with a bad record: `errors.tolerance` and its company.
 package struct ErrorTolerance: Sendable, Hashable {
     package let toleratesAll: Bool
-    /// How long a retriable failure of one record is tried again; nil: without end.
-    package let retryTimeout: Duration?
-    package let retryDelayMaximum: Duration
+    /// For failures of transforms and converters that may pass.
+    let retries: ErrorRetries
     package let logs: Bool
     package let logsRecords: Bool
     /// Sinks only.
@@ -17,8 +16,8 @@ package struct ErrorTolerance: Sendable, Hashable {
         func milliseconds(_ key: String, _ otherwise: Int64) -> Int64 { config[key].flatMap { Int64($0.trimmingSpaces()) } ?? otherwise }
         toleratesAll = config["errors.tolerance"]?.trimmingSpaces().lowercased() == "all"
         let timeout = milliseconds("errors.retry.timeout", 0)
-        retryTimeout = timeout < 0 ? nil : .milliseconds(timeout)
-        retryDelayMaximum = .milliseconds(milliseconds("errors.retry.delay.max.ms", 60_000))
+        retries = ErrorRetries(
+            timeout: timeout < 0 ? nil : .milliseconds(timeout), delayMaximum: .milliseconds(milliseconds("errors.retry.delay.max.ms", 60_000)))
         logs = flag("errors.log.enable")
         logsRecords = flag("errors.log.include.messages")
         let topic = config["errors.deadletterqueue.topic.name"]?.trimmingSpaces() ?? ""
@@ -60,43 +59,4 @@ package struct FailedRecord: Sendable {
 /// A bad record that is not tolerated: the task fails with it.
 package struct ToleranceExceeded: Error {
     package let record: FailedRecord
-}
-
-/// Runs transforms over batches and finds the rows that fail, by halves: since batch boundaries carry no meaning, the rows left give the
-/// same result in smaller batches.
-struct TransformStage: Sendable {
-    let apply: @Sendable (TransformedBatch) throws -> [TransformedBatch]
-
-    /// `onFailure` is told each row that fails, with its place in the batch; it throws when the record is not tolerated.
-    func run(_ batch: TransformedBatch, onFailure: (_ row: Int, any Error) async throws -> Void) async throws -> [TransformedBatch] {
-        do {
-            return try apply(batch)
-        } catch {
-            return try await halves(of: batch, rows: 0..<batch.batch.count, failed: error, onFailure)
-        }
-    }
-
-    private func halves(
-        of batch: TransformedBatch, rows: Range<Int>, failed error: any Error, _ onFailure: (Int, any Error) async throws -> Void
-    ) async throws -> [TransformedBatch] {
-        guard rows.count > 1 else {
-            if let row = rows.first { try await onFailure(row, error) }
-            return []
-        }
-        let middle = rows.lowerBound + rows.count / 2
-        var out: [TransformedBatch] = []
-        for half in [rows.lowerBound..<middle, middle..<rows.upperBound] {
-            var part = TransformedBatch(batch.batch.slice(half), partition: batch.partition)
-            part.firstOffset = batch.firstOffset.map { $0 + Int64(half.lowerBound) }
-            do {
-                for var result in try apply(part) {
-                    result.origins = (result.origins ?? Array(0..<result.batch.count)).map { $0 + half.lowerBound }
-                    out.append(result)
-                }
-            } catch {
-                out += try await halves(of: batch, rows: half, failed: error, onFailure)
-            }
-        }
-        return out
-    }
 }

@@ -51,10 +51,7 @@ final class LogOutput: SourceOutput {
         if bytes > 0 { try await budget.acquire(bytes) }
         do {
             let number = try queue.push(.init(batches: out, position: position, bytes: bytes, rows: rows))
-            counters.update {
-                $0.active += Int64(rows)
-                $0.activeMax = max($0.activeMax, $0.active)
-            }
+            counters.update { $0.activate(Int64(rows)) }
             return number
         } catch {
             budget.release(bytes)

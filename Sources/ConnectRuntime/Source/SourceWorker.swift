@@ -28,10 +28,14 @@ package final class SourceWorker: TaskWorker {
         self.assignment = assignment
         self.services = services
         gate = PauseGate(open: !assignment.startsPaused)
+        if assignment.startsPaused { counters.update { $0.running.set(paused: true) } }
         log = assignment.logger("sluice.source")
     }
 
-    package func setPaused(_ paused: Bool) { gate.set(open: !paused) }
+    package func setPaused(_ paused: Bool) {
+        counters.update { $0.running.set(paused: paused) }
+        gate.set(open: !paused)
+    }
 
     package func requestStop() {
         running.withLock { running in
@@ -101,13 +105,16 @@ package final class SourceWorker: TaskWorker {
     }
 
     private func makeOutput() throws -> LogOutput {
-        LogOutput(
+        let tolerance = ErrorTolerance(assignment.config)
+        let stage = TransformStage(
+            retries: tolerance.retries, onRetry: { [counters, log] in counters.countRetry(of: $0, in: $1, log) },
+            apply: try services.transforms(assignment.config))
+        return LogOutput(
             log: services.log,
             producer: Producer(
                 connector: assignment.connector, task: assignment.task, rendering: services.worker.rendering(for: assignment.config),
                 config: assignment.config, epoch: assignment.epoch),
-            budget: services.sourceBudget, transforms: TransformStage(apply: try services.transforms(assignment.config)),
-            tolerance: ErrorTolerance(assignment.config), counters: counters, gate: gate, report: log, onTopic: assignment.onTopic)
+            budget: services.sourceBudget, transforms: stage, tolerance: tolerance, counters: counters, gate: gate, report: log, onTopic: assignment.onTopic)
     }
 
     private func runOnce(_ output: LogOutput) async -> Result<Void, any Error> {

@@ -18,7 +18,8 @@ struct HoistField<Side: RecordSide>: Transform {
         var out = batch
         Side.set(
             Column(
-                .struct([Schema.Field(field, column.schema)]), count: column.count, .struct([column]),
+                .struct([Schema.Field(field, column.schema)], name: column.schema.isSchemaless ? LogicalName.schemalessObject : nil), count: column.count,
+                .struct([column]),
                 validity: Side.withoutSchema(batch.batch).map { !$0 }),
             in: &out.batch)
         return [out]

@@ -48,6 +48,19 @@ extension PluginRegistry {
         register(predicate: "TopicNameMatches", TopicNameMatches.Configuration.self)
     }
 
+    /// What to use instead of a transform people know and there is not: those that run scripts of the JVM.
+    static func wayAround(transform className: String) -> String? {
+        switch className.trimmingSpaces() {
+        case "io.debezium.transforms.Filter":
+            "There are no scripts here: use org.apache.kafka.connect.transforms.Filter with a predicate, or filter in the connector or the database"
+        case "io.debezium.transforms.ContentBasedRouter", "ContentBasedRouter":
+            "There are no scripts here: use route.by.field of ExtractNewRecordState, EventRouter, RegexRouter or ByLogicalTableRouter"
+        case "io.debezium.connector.postgresql.transforms.timescaledb.TimescaleDb", "TimescaleDb":
+            "Chunks of a hypertable reach one topic with publish_via_partition_root, or with ByLogicalTableRouter"
+        default: nil
+        }
+    }
+
     private mutating func register<C: ConnectConfiguration>(predicate name: String, _ type: C.Type) {
         register(
             Plugin(

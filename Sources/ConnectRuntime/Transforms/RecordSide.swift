@@ -129,9 +129,18 @@ struct StructColumns {
         let schema = Schema(
             .struct, optional: optional, name: old.schema.name, version: old.schema.version, doc: old.schema.doc, parameters: old.schema.parameters,
             fields: zip(names, columns).map { Schema.Field($0, $1.schema) })
+        // What an object does not have it does not get: a masked or cast member stays absent.
+        let columns = old.schema.isSchemaless ? zip(names, columns).map { $1.absent(like: old.child($0)) } : columns
         // One instance while nothing changed, so that what is cached by schema stays found.
         return Column(
             schema == old.schema ? old.schema : schema, count: old.count, .struct(columns), validity: old.validity,
             unavailable: old.unavailable)
+    }
+}
+
+extension Column {
+    fileprivate func absent(like member: Column?) -> Column {
+        guard unavailable == nil, let absent = member?.unavailable else { return self }
+        return Column(schema, count: count, storage, validity: validity.map { $0 & !absent } ?? !absent, unavailable: absent)
     }
 }

@@ -29,7 +29,8 @@ package struct TransformChain: Sendable {
             guard case .transformation(let type)? = plugins.find(.transformation, className)?.implementation else {
                 throw ConnectorError(
                     "config.invalid", .stop,
-                    "Invalid value \(className) for configuration transforms.\(alias).type: Class \(className) could not be found.")
+                    "Invalid value \(className) for configuration transforms.\(alias).type: Class \(className) could not be found.",
+                    hint: PluginRegistry.wayAround(transform: className))
             }
             let negate = own["negate"].flatMap { Bool(configText: $0) } ?? false
             let predicate = try own["predicate"].map { try Self.predicate($0.trimmingSpaces(), transform: alias, values) }

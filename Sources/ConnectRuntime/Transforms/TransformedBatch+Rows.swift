@@ -73,9 +73,9 @@ extension TransformedBatch {
 }
 
 extension Column {
-    /// A member of a struct column that is null where the struct is.
+    /// A member of a struct column that is null where the struct is, and where an object without a schema does not have it.
     func member(_ i: Int) -> Column {
-        let member = child(at: i)
+        let member = schema.isSchemaless ? child(at: i).with(unavailable: nil) : child(at: i)
         guard let valid = validity, case .struct = storage else { return member }
         return member.masked(valid)
     }

@@ -31,7 +31,8 @@ struct ValueToKey: Transform {
             return replacesNulls ? member.replacingNullsWithDefault() : member
         }
         var out = batch
-        let schema = Schema.struct(zip(fields, members).map { Schema.Field($0, $1.schema) })
+        let schema = Schema.struct(
+            zip(fields, members).map { Schema.Field($0, $1.schema) }, name: value.schema.isSchemaless ? LogicalName.schemalessObject : nil)
         out.batch.key = Column(schema, count: value.count, .struct(members))
         return [out]
     }

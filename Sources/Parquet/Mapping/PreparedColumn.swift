@@ -87,6 +87,8 @@ struct ColumnPreparation {
             return .leaf(try LeafConversion(rows: rows, count: column.count).convert(column, conversion), validity)
         case (.group(let fields), .struct(let children)) where fields.count == children.count:
             var prepared: [PreparedColumn] = []
+            // A member that an object without a schema does not have is null; there is nothing the source kept back.
+            let children = column.schema.isSchemaless ? children.map { $0.with(unavailable: nil) } : children
             for (field, child) in zip(fields, children) { prepared.append(try prepare(field, child, live: rows)) }
             return .group(prepared, validity)
         case (.list(let element), .list(let offsets, let values)):

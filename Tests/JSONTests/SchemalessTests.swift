@@ -1,0 +1,78 @@
+import ConnectAPI
+import Foundation
+import TestSupport
+import Testing
+
+@testable import JSON
+
+/// JSON without schemas comes out as it went in, whatever rows it came with.
+@Suite struct SchemalessTests {
+    static func rows(_ texts: [String]) -> VarBytes {
+        var out = VarBytes()
+        for text in texts { out.append(text.utf8) }
+        return out
+    }
+
+    static func column(_ texts: [String]) throws -> Column {
+        var reader = ConnectJSONReader(ConnectJSONOptions(schemasEnabled: false))
+        return try #require(try reader.read(rows(texts), present: nil).first?.column)
+    }
+
+    static func texts(_ column: Column, schemas: Bool = false) throws -> [String] {
+        let renderer = ConnectJSONRenderer(column, ConnectJSONOptions(schemasEnabled: schemas))
+        return try (0..<column.count).map { row in
+            var out = JSONWriter()
+            try renderer.write(row, to: &out)
+            return String(decoding: out.take(), as: UTF8.self)
+        }
+    }
+
+    @Test func objectsKeepTheMembersTheyHave() throws {
+        let given = [
+            "{\"a\":1}", "{\"b\":{\"c\":true}}", "{\"a\":null,\"b\":{}}", "{}", "null", "{\"b\":null}", "{\"list\":[{\"x\":1},{\"y\":2},null,{}]}",
+        ]
+        #expect(try Self.texts(Self.column(given)) == given)
+        #expect(try Self.texts(Self.column(given), schemas: true).first == "{\"schema\":null,\"payload\":{\"a\":1}}")
+    }
+
+    @Test func valuesOfSeveralKindsStayWhatTheyAre() throws {
+        let given = ["{\"v\":[1,\"x\",null,{\"a\":[true]}]}", "{\"v\":\"text\"}", "{\"v\":5}", "{\"v\":{\"k\":\"\\u00e9\"}}", "{\"v\":null}", "{}"]
+        #expect(try Self.texts(Self.column(given)) == given.map { $0.replacingOccurrences(of: "\\u00e9", with: "é") })
+        #expect(try Self.texts(Self.column(["[1,\"a\"]", "[2]", "\"s\""])) == ["[1,\"a\"]", "[2]", "\"s\""])
+    }
+
+    @Test func anyDocumentsComeBack() throws {
+        let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0 ... .max)
+        print("SLUICE_SEED=\(seed)")
+        var random = SeededGenerator(seed: seed)
+        func value(_ depth: Int) -> JSONValue {
+            switch Int.random(in: 0..<(depth > 3 ? 5 : 7), using: &random) {
+            case 0: return .null
+            case 1: return .bool(Bool.random(using: &random))
+            case 2: return .number(String(Int.random(in: -1000...1000, using: &random)))
+            case 3: return .string(["", "a", "é\"\\", "\n"].randomElement(using: &random)!)
+            case 4: return .string("x")
+            case 5: return .array((0..<Int.random(in: 0..<4, using: &random)).map { _ in value(depth + 1) })
+            default:
+                let names = ["a", "b", "c", "d"].filter { _ in Bool.random(using: &random) }
+                return .object(names.map { ($0, value(depth + 1)) })
+            }
+        }
+        for _ in 0..<300 {
+            let documents = (0..<Int.random(in: 1..<8, using: &random)).map { _ in value(0) }
+            let texts = try Self.texts(Self.column(documents.map(\.compactText)))
+            for (document, text) in zip(documents, texts) {
+                // Members come in the order they were first seen in the batch.
+                #expect(Self.sorted(try JSONValue.parse(text)) == Self.sorted(document))
+            }
+        }
+    }
+
+    private static func sorted(_ json: JSONValue) -> JSONValue {
+        switch json {
+        case .object(let object): .object(object.members.sorted { $0.key < $1.key }.map { ($0.key, sorted($0.value)) })
+        case .array(let items): .array(items.map(sorted))
+        default: json
+        }
+    }
+}
