@@ -59,9 +59,10 @@ let package = Package(
         connector("ConnectorsFileStream", "FileStream", ["JSON"]),
         connector("ConnectorsCSV", "CSV", ["CSV", "JSON", "JavaRegex", "CZlib", "CZstd"]),
         connector("ConnectorsHTTP", "HTTP", ["CSV", "JSON", "Transport"]),
+        connector("ConnectorsDatagen", "Datagen", ["JSON"]),
         connector(
             "Connectors", "Registry",
-            ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream", "ConnectorsCSV", "ConnectorsHTTP", "ConnectorsSnowflake"]),
+            ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream", "ConnectorsCSV", "ConnectorsHTTP", "ConnectorsDatagen", "ConnectorsSnowflake"]),
         .executableTarget(
             name: "sluice", dependencies: ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON", "CCurl"], swiftSettings: strict),
 
@@ -88,6 +89,7 @@ let package = Package(
         tests("ConnectorsCSVTests", ["ConnectAPI", "CSV", "ConnectorsCSV"]),
         tests("ConnectorsSnowflakeTests", ["ConnectAPI", "ConnectorsObjectStore", "ConnectorsSnowflake", "JSON", "Transport"]),
         tests("ConnectorsHTTPTests", ["ConnectAPI", "ConnectorsHTTP", "JSON"]),
+        tests("ConnectorsDatagenTests", ["ConnectAPI", "ConnectorsDatagen"]),
         tests("IntegrationTests", ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON"]),
         tests("ChaosTests", ["ConnectAPI", "JSON"]),
     ],

@@ -84,7 +84,8 @@ final class LibpqConnection {
     private func take(_ result: OpaquePointer) throws -> Rows {
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE: return Rows(result)
-        case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_COPY_OUT, PGRES_COPY_BOTH: return Rows()
+        case PGRES_COMMAND_OK: return Rows(affected: Int(String(cString: PQcmdTuples(result))) ?? 0)
+        case PGRES_EMPTY_QUERY, PGRES_COPY_OUT, PGRES_COPY_BOTH: return Rows()
         default: throw Self.error(of: result)
         }
     }
@@ -199,15 +200,19 @@ struct Rows: Sendable {
     private let values: [String?]
     private let width: Int
     let count: Int
+    /// Rows a statement without a result changed; for others those it gave.
+    let affected: Int
 
-    init() {
+    init(affected: Int = 0) {
         values = []
         width = 0
         count = 0
+        self.affected = affected
     }
 
     fileprivate init(_ result: OpaquePointer) {
         count = Int(PQntuples(result))
+        affected = count
         width = Int(PQnfields(result))
         var values: [String?] = []
         values.reserveCapacity(count * width)
