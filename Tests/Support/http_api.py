@@ -67,7 +67,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             start = int(query.get("cursor", 0))
             return self.answer({"items": ITEMS[start:start + 10], "next": str(start + 10) if start + 10 < len(ITEMS) else None})
         if url.path == "/since":
-            after = int(query["after"] or 0)
+            after = int(query.get("after") or 0)
             return self.answer([i for i in ITEMS if i["id"] >= after][:10])
         if url.path == "/flaky":
             n = self.nth("flaky")

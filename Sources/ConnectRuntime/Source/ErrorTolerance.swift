@@ -7,7 +7,7 @@ package struct ErrorTolerance: Sendable, Hashable {
     let retries: ErrorRetries
     package let logs: Bool
     package let logsRecords: Bool
-    /// Sinks only.
+    /// Of sinks, and of sources that send their own.
     package let deadLetterTopic: String?
     package let addsContextHeaders: Bool
 

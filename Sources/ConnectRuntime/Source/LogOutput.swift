@@ -105,6 +105,11 @@ final class LogOutput: SourceOutput {
         var out: [RecordBatch] = []
         out.reserveCapacity(batches.count)
         for batch in batches {
+            if batch.topic == tolerance.deadLetterTopic {
+                // A source's own dead letters stay what they were when they were refused.
+                out.append(batch)
+                continue
+            }
             let results = try await transforms.run(TransformedBatch(batch)) { row, error in
                 try self.tolerate(
                     FailedRecord(stage: .transformation, className: (error as? ConnectorError)?.code ?? "transforms", error: error, topic: batch.topic))
