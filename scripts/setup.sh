@@ -37,3 +37,10 @@ if [ "${1:-build}" = test ] && ! cmp -s Tests/requirements-fakesnow.txt .venv-fa
   .venv-fakesnow/bin/pip install -q --disable-pip-version-check --no-deps fakesnow==0.12.1
   cp Tests/requirements-fakesnow.txt .venv-fakesnow/requirements.txt
 fi
+
+if [ "${1:-build}" = test ] && ! cmp -s examples/banking-dbt/requirements.txt .venv-dbt/requirements.txt; then
+  echo "setup: dbt for the examples (.venv-dbt)"
+  python3 -m venv .venv-dbt
+  .venv-dbt/bin/pip install -q --disable-pip-version-check -r examples/banking-dbt/requirements.txt
+  cp examples/banking-dbt/requirements.txt .venv-dbt/requirements.txt
+fi

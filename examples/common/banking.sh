@@ -1,0 +1,47 @@
+# The part of the banking examples that is the same: the bank's life, a kill -9 in the middle of it, and the proof that nothing is missing. Sourced
+# after lib.sh; BUCKET and GENERATOR (arguments of generate.sh) are the example's.
+columns_of() {
+  case $1 in
+    customers) echo id,first_name,last_name,email ;;
+    accounts) echo id,customer_id,account_type,balance,currency ;;
+    transactions) echo id,account_id,txn_type,amount,related_account_id,status ;;
+  esac
+}
+
+lake_is_complete() {
+  "$python" "$root/examples/common/lake.py" download "$BUCKET" "$work/lake"
+  for table in customers accounts transactions; do
+    "$python" "$root/examples/common/lake.py" equals "$work/lake" $table "$(columns_of $table)"
+  done
+}
+
+generate() { "$root/scripts/banking/generate.sh" --once "${GENERATOR[@]}" "$@" >/dev/null; }
+
+first_half() {
+  psql -qX -f "$root/scripts/banking/schema.sql" 2>/dev/null
+  generate --seed 1
+  start_sluice
+  wait_for "the snapshot is in the lake" lake_is_complete
+  say "the snapshot is in the lake"
+}
+
+second_half() {
+  generate --seed 2 &
+  local generator=$!
+  sleep 0.3
+  kill_sluice
+  say "the worker was killed while it read"
+  start_sluice
+  wait "$generator"
+  psql -qX -c "update customers set last_name = 'Married' where id % 4 = 0" -c "delete from transactions where id % 17 = 0" \
+    -c "update accounts set balance = balance * 2 where id % 5 = 0"
+  wait_for "every change is in the lake" lake_is_complete
+  stop_sluice
+  lake_is_complete | sed "s/^/$name: /"
+}
+
+check_listing() {
+  "$python" "$root/examples/common/lake.py" listing "$work/lake" >"$work/listing.txt"
+  diff -u "$example/expected.txt" "$work/listing.txt" || fail "the objects are not those of expected.txt"
+  say "the objects are those of expected.txt"
+}
