@@ -10,6 +10,8 @@ struct Sluice {
     static func main() async {
         // A reader that leaves (a closed pipe, a dropped connection) is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        // So is a file that may not grow: a limit says no as a full disk does.
+        signal(SIGXFSZ, SIG_IGN)
         let arguments = Array(CommandLine.arguments.dropFirst())
         do {
             switch arguments.first {
@@ -22,7 +24,7 @@ struct Sluice {
                 Output.error(Usage.text)
                 exit(64)
             case let other?:
-                throw UsageError("'\(other)' is no command")
+                throw UsageError("'\(other)' is no command", meant: other, among: ["run", "tap", "validate", "version", "help"])
             }
         } catch let error as UsageError {
             Output.error("sluice: \(error.message)\n\(Usage.hint)")

@@ -63,8 +63,11 @@ struct TapCommand {
     private func read(_ directory: String) async throws {
         let log = try await EmbeddedLog.openReadOnly(directory)
         var next: [Int32: Int64] = [:], lines = RecordLines(), left = limit
-        guard try await log.topics()[topic] != nil || follows else {
-            throw ConnectorError("tap.no_topic", .stop, "The log in \(directory) has no topic \(topic)")
+        let topics = try await log.topics()
+        guard topics[topic] != nil || follows else {
+            let nearest = ConfigValidator.nearest(to: topic, in: Set(topics.keys))
+            throw ConnectorError(
+                "tap.no_topic", .stop, "The log in \(directory) has no topic \(topic)\(nearest.map { "; did you mean '\($0)'?" } ?? "")")
         }
         reading: while true {
             var moved = false

@@ -1,7 +1,14 @@
+import ConnectRuntime
+
 /// What a person typed wrong.
 struct UsageError: Error {
     let message: String
     init(_ message: String) { self.message = message }
+
+    /// With what was probably meant.
+    init(_ message: String, meant text: String, among known: Set<String>) {
+        self.message = message + (ConfigValidator.nearest(to: text, in: known).map { "; did you mean '\($0)'?" } ?? "")
+    }
 }
 
 enum Usage {
@@ -55,7 +62,7 @@ struct Arguments {
             } else if argument == "--help" {
                 throw UsageError(Usage.text)
             } else {
-                throw UsageError("there is no option \(parts[0])")
+                throw UsageError("there is no option \(parts[0])", meant: parts[0], among: options.union(known))
             }
         }
     }

@@ -10,12 +10,20 @@ extension ConfigValidator {
             let available = plugins.plugins.filter { $0.kind == .source || $0.kind == .sink }.map(\.summary).joined(separator: ", ")
             throw HerderError(
                 400,
-                "Failed to find any class that implements Connector and which name matches \(name), available connectors are: \(available)")
+                "Failed to find any class that implements Connector and which name matches \(name), available connectors are: \(available)"
+                    + (nearestConnector(to: name).map { ". Did you mean '\($0)'?" } ?? ""))
         }
         throw HerderError(
             400,
             "More than one connector matches alias \(name). Please use full package and class name instead. Classes found: "
                 + found.map(\.summary).joined(separator: ", "))
+    }
+
+    /// The class name, long or short, that a slip of the pen would make of the given one.
+    private func nearestConnector(to name: String) -> String? {
+        let connectors = plugins.plugins.filter { $0.kind == .source || $0.kind == .sink }
+        return Self.nearest(
+            to: name, in: Set(connectors.flatMap { [$0.className] + $0.aliases + PluginRegistry.shortNames($0.className, $0.kind) }))
     }
 
     /// Whether the class of a request's path can be the configured one: one name ends with the other, `Connector` at the end aside.
@@ -50,7 +58,7 @@ extension PluginRegistry {
         return candidates.filter { plugin in ([plugin.className] + plugin.aliases).contains { Self.shortNames($0, plugin.kind).contains(name) } }
     }
 
-    private static func shortNames(_ className: String, _ kind: Kind) -> [String] {
+    static func shortNames(_ className: String, _ kind: Kind) -> [String] {
         let simple = String(className.split(separator: ".").last ?? Substring(className))
         let suffix =
             switch kind {

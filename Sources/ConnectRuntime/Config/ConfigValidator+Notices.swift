@@ -49,7 +49,7 @@ extension ConfigValidator {
     }
 
     /// The known key with the fewest edits, if they are few enough to be a slip.
-    static func nearest(to key: String, in known: Set<String>) -> String? {
+    package static func nearest(to key: String, in known: Set<String>) -> String? {
         let limit = max(2, key.utf8.count / 5)
         let scored = known.lazy.map { (name: $0, distance: editDistance(key, $0, limit: limit)) }.filter { $0.distance <= limit }
         return scored.min { ($0.distance, $0.name) < ($1.distance, $1.name) }?.name

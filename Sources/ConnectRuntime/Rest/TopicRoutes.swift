@@ -39,7 +39,11 @@ struct TopicRoutes: Sendable {
         let limit = try number(request.http, "max") ?? .max
         let wanted = try number(request.http, "partition").map { Int32(clamping: $0) }
         let origin = try Origin(request.http.parameters("offset").first)
-        guard try await log.topics()[topic] != nil || follows else { throw HerderError(404, "Topic \(topic) not found") }
+        let topics = try await log.topics()
+        guard topics[topic] != nil || follows else {
+            let hint = ConfigValidator.nearest(to: topic, in: Set(topics.keys)).map { "; did you mean '\($0)'?" } ?? ""
+            throw HerderError(404, "Topic \(topic) not found\(hint)")
+        }
         return HTTPResponse(streaming: "application/x-ndjson") { writer in
             var cursor = TopicCursor(topic: topic, partition: wanted, origin: origin, limit: limit)
             while try await cursor.advance(log, writer) || follows && cursor.remaining > 0 {

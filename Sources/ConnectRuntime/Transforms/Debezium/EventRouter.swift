@@ -104,12 +104,8 @@ struct EventRouter: Transform {
             return try finished(routed, route: route, content).flatMap { result -> [TransformedBatch] in
                 var result = result
                 result.batch.topic = topic
-                return [result]
+                return partitions.isEmpty ? [result] : result.placed(Self.positions(of: result, in: part).map { partitions[$0] })
             }
-        }.flatMap { result -> [TransformedBatch] in
-            guard !partitions.isEmpty else { return [result] }
-            let positions = Self.positions(of: result, in: part)
-            return result.placed(positions.map { partitions[$0] })
         }
     }
 
