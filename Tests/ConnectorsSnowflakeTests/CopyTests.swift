@@ -1,4 +1,5 @@
 import ConnectAPI
+import Foundation
 import TestSupport
 import Testing
 
@@ -78,6 +79,74 @@ import Testing
             harness.clock.advance(121_000)
             try await harness.commit(upTo: 11)
             #expect(try harness.ids() == Array(0..<11), "step \(step), cut \(cut)")
+            await harness.crash()
+        }
+    }
+
+    /// Files of two shapes stand on the stage, and neither is loaded: each is loaded with its own columns.
+    @Test func filesOfEarlierColumnsAreLoadedWithTheirColumns() async throws {
+        try await withSnowflake { server in
+            let harness = SnowflakeHarness(server, ["snowflake.table.layout": "columns", "snowflake.metadata.all": "false"])
+            try server.control("fault", ["match": "COPY INTO", "status": 503, "times": 1000])
+            try await harness.start()
+            try await harness.write(SnowflakeHarness.batch(0..<2, onlyID: true))
+            try await harness.write(SnowflakeHarness.batch(2..<4))
+            harness.clock.advance(121_000)
+            while harness.metrics["files_staged_total"] < 2 { try await harness.tick() }
+            await harness.crash()
+            try server.control("set", ["faults": [[String: String]](), "copies": 3])
+            try await harness.start()
+            try await harness.write(SnowflakeHarness.batch(0..<2, onlyID: true))
+            try await harness.write(SnowflakeHarness.batch(2..<6))
+            harness.clock.advance(121_000)
+            try await harness.commit(upTo: 6)
+            let rows = try server.sql("SELECT ID, NAME FROM D.S.\(harness.table) ORDER BY ID")
+            #expect(rows == [["0", nil], ["1", nil], ["2", "n2"], ["3", "n3"], ["4", "n4"], ["5", "n5"]])
+            // COPY waited until those of the run before were over.
+            let statements = (try server.state()["statements"] as? [String] ?? []).filter { $0.hasPrefix("SELECT COUNT(*) AS RUNNING") || $0.contains("COPY INTO") }
+            #expect(statements.prefix(3).allSatisfy { $0.hasPrefix("SELECT") })
+            await harness.crash()
+        }
+    }
+
+    @Test func filesWhoseColumnsNeverComeStopTheTask() async throws {
+        try await withSnowflake { server in
+            let harness = SnowflakeHarness(server, ["snowflake.table.layout": "columns"])
+            try server.control("fault", ["match": "COPY INTO", "status": 503, "times": 1000])
+            try await harness.start()
+            try await harness.write(SnowflakeHarness.batch(0..<3))
+            while harness.metrics["files_staged_total"] < 1 { try await harness.tick() }
+            await harness.crash()
+            try server.control("set", ["faults": [[String: String]]()])
+            harness.settings["snowflake.metadata.all"] = "false"
+            try await harness.start()
+            try await harness.write(SnowflakeHarness.batch(0..<3))
+            let error = await #expect(throws: ConnectorError.self) { try await harness.write(SnowflakeHarness.batch(3..<4)) }
+            #expect(error?.code == "snowflake.staged_otherwise")
+            await harness.crash()
+        }
+    }
+
+    /// A rebalance: what is under way for a partition that goes ends before another worker looks at the stage.
+    @Test func aPartitionThatIsGivenUpLeavesNothingUnderWay() async throws {
+        try await withSnowflake { server in
+            let harness = SnowflakeHarness(server), next = SnowflakeHarness(server)
+            next.take(identityOf: harness)
+            let other = TopicPartition("orders", 1)
+            try await harness.start([SnowflakeHarness.partition, other])
+            try server.control("fault", ["match": "upload .*/orders/0/", "status": 503, "times": 1000])
+            try await harness.write(SnowflakeHarness.batch(0..<6))
+            try await harness.write(SnowflakeHarness.batch(0..<3, partition: other))
+            try await harness.commit(other, upTo: 3)
+            await harness.giveUp(SnowflakeHarness.partition)
+            try server.control("set", ["faults": [[String: String]]()])
+            try await next.start()
+            try await next.write(SnowflakeHarness.batch(0..<6))
+            try await next.commit(upTo: 6)
+            try await harness.write(SnowflakeHarness.batch(3..<6, partition: other))
+            try await harness.commit(other, upTo: 6)
+            #expect(try harness.ids() == (0..<6).flatMap { [$0, $0] })
+            await next.crash()
             await harness.crash()
         }
     }
@@ -184,6 +253,25 @@ import Testing
                     "create secret s3sec (type s3, endpoint '\(host)', key_id '\(s3.accessKey)', secret '\(s3.secret)', url_style 'path', use_ssl false, region 'us-east-1')")
                 try server.sql("CREATE STAGE \(stage) URL='s3://\(bucket)/in/'")
                 try server.control("set", ["external": [stage], "s3": ["endpoint": s3.endpoint, "bucket": bucket, "region": s3.region, "key": s3.accessKey, "secret": s3.secret]])
+                try await harness.start()
+                try await harness.write(SnowflakeHarness.batch(0..<3))
+                try await harness.commit(upTo: 3)
+                #expect(try harness.ids() == [0, 1, 2])
+                await harness.crash()
+            }
+        }
+    }
+
+    @Test func anExternalStageMayBeOnGoogleCloudStorage() async throws {
+        try await withGCSEmulator { gcs in
+            try await withSnowflake { server in
+                let harness = SnowflakeHarness(server, ["gcs.endpoint": gcs.endpoint, "snowflake.stage.url": "gcs://\(gcs.bucket)/snow/in"])
+                let stage = "G\(harness.table)"
+                harness.settings["snowflake.stage.name"] = stage
+                setenv("STORAGE_EMULATOR_HOST", gcs.endpoint, 1)
+                defer { unsetenv("STORAGE_EMULATOR_HOST") }
+                try server.sql("CREATE STAGE \(stage)")
+                try server.control("set", ["gcs": ["endpoint": gcs.endpoint, "bucket": gcs.bucket, "prefix": "snow/in/"]])
                 try await harness.start()
                 try await harness.write(SnowflakeHarness.batch(0..<3))
                 try await harness.commit(upTo: 3)

@@ -45,6 +45,7 @@ final class SnowflakeHarness {
     var committed: [TopicPartition: Int64] = [:]
     var memory = 64 << 20
     private var current: SnowflakeSinkTask?
+    private var opened: [TopicPartition] = []
 
     init(_ server: SnowflakeServer, _ settings: [String: String] = [:]) {
         self.server = server
@@ -71,10 +72,12 @@ final class SnowflakeHarness {
 
     /// Records of offsets: {id: offset, name: "n<offset>"}; some without a value, some with a long name.
     static func batch(
-        _ offsets: Range<Int64>, partition: TopicPartition = partition, topic: String? = nil, tombstones: Set<Int64> = [], large: Set<Int64> = [], bytes: Int = 4000
+        _ offsets: Range<Int64>, partition: TopicPartition = partition, topic: String? = nil, tombstones: Set<Int64> = [], large: Set<Int64> = [], bytes: Int = 4000, onlyID: Bool = false
     ) -> ConsumedBatch {
         let long = String(repeating: "x", count: bytes)
-        let value = Column(schema, offsets.map { .struct([.integer($0), .string(large.contains($0) ? "n\($0)\(long)" : "n\($0)")]) })
+        let shape = onlyID ? Schema.struct([schema.fields[0]]) : schema
+        let value = Column(
+            shape, offsets.map { .struct([.integer($0)] + (onlyID ? [] : [.string(large.contains($0) ? "n\($0)\(long)" : "n\($0)")])) })
         let batch = RecordBatch(
             topic: topic ?? partition.topic, count: offsets.count, key: Column(Schema(.string), offsets.map { .string("k\($0)") }), value: value,
             tombstones: tombstones.isEmpty ? nil : Bitmap(offsets.map { tombstones.contains($0) }),
@@ -105,6 +108,7 @@ final class SnowflakeHarness {
     func start(_ partitions: [TopicPartition] = [partition]) async throws {
         var task = try makeTask()
         _ = try await task.open(partitions)
+        opened = partitions
         current = task
     }
 
@@ -128,9 +132,11 @@ final class SnowflakeHarness {
         await current!.committed(offsets)
     }
 
+    func giveUp(_ partition: TopicPartition) async { await current?.close([partition]) }
+
     /// Drops the task as a crash would: what is under way ends, nothing is flushed.
     func crash() async {
-        await current?.close([Self.partition])
+        await current?.close(opened)
         current = nil
     }
 

@@ -6,7 +6,7 @@ stages, stages on S3 and on GCS by token, client-side encryption, Snowpipe (snow
 
 POST /test/... steers it: see `control`. Whatever it does not know goes to fakesnow.
 """
-import asyncio, base64, hashlib, importlib, json, os, re, secrets, sys, threading, time
+import asyncio, base64, hashlib, importlib, json, os, re, secrets, sys, threading, time, urllib.parse, urllib.request
 
 import jwt
 import pyarrow as pa
@@ -231,6 +231,11 @@ async def select_current(match, sql, session, request):
     return rows(["ROLE", "WAREHOUSE", "DATABASE", "SCHEMA"], [[session["role"], session["warehouse"], "D", "S"]])
 
 
+async def running_copies(match, sql, session, request):
+    state["copies"] = max(0, state.get("copies", 0) - 1)
+    return rows(["RUNNING"], [[str(state["copies"])]])
+
+
 async def use(match, sql, session, request):
     kind, name = match[1].lower(), unquoted(match[2])
     if name in state.get("hidden", []):
@@ -387,6 +392,12 @@ async def copy(match, sql, session, request):
     root = directory_of(stage, session)
     if unquoted(stage).split(".")[-1] in state.get("external", []):
         return None
+    if gcs := state.get("gcs"):
+        # An external stage fakesnow cannot read: its files are fetched for it.
+        for name in names:
+            key = urllib.parse.quote(f"{gcs['prefix']}{path}/{name}", safe="")
+            with urllib.request.urlopen(f"{gcs['endpoint']}/storage/v1/b/{gcs['bucket']}/o/{key}?alt=media") as found:
+                keep(f"{os.path.relpath(root, fake_stage.LOCAL_BUCKET_PATH)}/{path}/{name}", found.read())
     plain = sql.replace(files[0], "")
     answer, values = None, []
     for name in names:
@@ -404,6 +415,7 @@ async def copy(match, sql, session, request):
 handlers = [
     (r"DESC(?:RIBE)? TABLE (\S+)$", describe_table),
     (r"SELECT CURRENT_ROLE\(\)", select_current),
+    (r"SELECT COUNT\(\*\) AS RUNNING FROM TABLE\(INFORMATION_SCHEMA.QUERY_HISTORY_BY_USER", running_copies),
     (r"USE (DATABASE|SCHEMA|WAREHOUSE) (\S+)$", use),
     (r"SHOW GRANTS ON TABLE (\S+)$", show_grants),
     (r"DESC(?:RIBE)? STAGE (\S+)$", describe_stage),
@@ -435,7 +447,8 @@ async def control(request):
                 material["queryStageMasterKey"] = body["masterKey"]
         elif what == "reset":
             state.update(stage="presigned", roles={}, statements=[], faults=[], slow=0, uploads=[], requests=[], hidden=[], external=[])
-            state.pop("grants", None)
+            for name in ("grants", "gcs", "s3", "copies"):
+                state.pop(name, None)
     return JSONResponse({})
 
 

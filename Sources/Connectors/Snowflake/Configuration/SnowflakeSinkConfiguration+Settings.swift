@@ -170,23 +170,36 @@ extension SnowflakeSinkConfiguration {
     }
 
     /// Where an external stage's files are written.
-    var stageBucket: (place: S3Uploads.Place, prefix: String)? {
+    enum StageBucket {
+        case s3(S3Uploads.Place)
+        case gcs(GCSUploads.Place)
+    }
+
+    var stageBucket: (bucket: StageBucket, prefix: String)? {
         get throws {
             guard let url = stageURL else { return nil }
-            guard let scheme = ["s3://", "s3gov://", "s3china://", "s3compat://"].first(where: { url.lowercased().hasPrefix($0) }) else {
+            guard let scheme = ["s3://", "s3gov://", "s3china://", "s3compat://", "gcs://"].first(where: { url.lowercased().hasPrefix($0) }) else {
                 throw ConnectorError(
-                    "config.invalid", .stop, "The stage's URL is not of S3", hint: "Write it as s3://bucket/prefix; stages on GCS and Azure: use an internal stage")
+                    "config.invalid", .stop, "The stage's URL is not of S3 or Google Cloud Storage",
+                    hint: "Write it as s3://bucket/prefix or gcs://bucket/prefix; on Azure use an internal stage")
             }
             let rest = url.dropFirst(scheme.count)
-            let bucket = String(rest.prefix { $0 != "/" })
-            var prefix = String(rest.dropFirst(bucket.count + 1))
+            let name = String(rest.prefix { $0 != "/" })
+            var prefix = String(rest.dropFirst(name.count + 1))
             if !prefix.isEmpty, !prefix.hasSuffix("/") { prefix += "/" }
-            guard !bucket.isEmpty else { throw ConnectorError("config.invalid", .stop, "The stage's URL names no bucket", hint: "Write it as s3://bucket/prefix") }
-            var place = S3Uploads.Place(bucket: bucket, region: s3Region, endpoint: storeURL)
-            place.pathStyle = storeURL != nil
-            place.accessKey = accessKey
-            place.secretKey = secretKey
-            return (place, prefix)
+            guard !name.isEmpty else { throw ConnectorError("config.invalid", .stop, "The stage's URL names no bucket", hint: "Write it as s3://bucket/prefix") }
+            guard scheme == "gcs://" else {
+                var place = S3Uploads.Place(bucket: name, region: s3Region, endpoint: storeURL)
+                place.pathStyle = storeURL != nil
+                place.accessKey = accessKey
+                place.secretKey = secretKey
+                return (.s3(place), prefix)
+            }
+            var place = GCSUploads.Place(bucket: name)
+            place.endpoint = gcsEndpoint
+            place.credentialsPath = gcsCredentialsPath
+            place.credentialsJSON = gcsCredentialsJSON.value.isEmpty ? nil : gcsCredentialsJSON
+            return (.gcs(place), prefix)
         }
     }
 

@@ -91,7 +91,7 @@ public struct SnowflakeSinkConfiguration: ConnectConfiguration {
         "snowflake.stage.name",
         doc: "A stage of your own; by default an internal one is created for each table. External ones need snowflake.stage.url", group: "Sluice")
     var stageName: String?
-    @Field("snowflake.stage.url", doc: "The URL of an external stage, s3://bucket/prefix: files are written there", group: "Sluice") var stageURL: String?
+    @Field("snowflake.stage.url", doc: "The URL of an external stage, s3://bucket/prefix or gcs://bucket/prefix: files are written there", group: "Sluice") var stageURL: String?
     @Field("snowflake.stage.remove.files", default: "true", doc: "Take files off the stage once their offsets are committed", group: "Sluice")
     var removeFiles: Bool
     @Field(
@@ -103,6 +103,11 @@ public struct SnowflakeSinkConfiguration: ConnectConfiguration {
     @Field("store.url", doc: "External stage: an endpoint other than AWS", group: "Sluice") var storeURL: String?
     @Field("aws.access.key.id", default: "", doc: "External stage: the access key; by default environment and profile", group: "Sluice") var accessKey: String
     @Field("aws.secret.access.key", default: "", doc: "External stage: the secret of the access key", group: "Sluice") var secretKey: Secret
+    @Field("gcs.endpoint", doc: "External stage: an endpoint other than Google's", group: "Sluice") var gcsEndpoint: String?
+    @Field(
+        "gcs.credentials.path", doc: "External stage: the key file of a service account; by default Application Default Credentials", group: "Sluice")
+    var gcsCredentialsPath: String?
+    @Field("gcs.credentials.json", default: "", doc: "External stage: the key of a service account as text", group: "Sluice") var gcsCredentialsJSON: Secret
 
     // MARK: Requests
     @Field("snowflake.request.retries", default: "6", importance: .low, doc: "How often a request is tried again", group: "Sluice", check: .between(0, 20))

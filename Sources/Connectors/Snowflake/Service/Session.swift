@@ -27,7 +27,7 @@ actor Session {
         var number: Int
     }
 
-    let settings: Settings
+    nonisolated let settings: Settings
     private let credential: Credential
     private let client: ServiceClient
     private let log: Logger
@@ -176,7 +176,7 @@ actor Session {
                 (
                     "SESSION_PARAMETERS",
                     [
-                        "QUERY_TAG": .string(settings.queryTag), "AUTOCOMMIT": true, "TIMEZONE": "UTC",
+                        "QUERY_TAG": .string(settings.queryTag), "AUTOCOMMIT": true, "ABORT_DETACHED_QUERY": true, "TIMEZONE": "UTC",
                         "STATEMENT_TIMEOUT_IN_SECONDS": .integer(settings.statementTimeout), "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "JSON",
                     ]
                 ),

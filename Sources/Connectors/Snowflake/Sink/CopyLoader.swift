@@ -23,6 +23,7 @@ struct CopyLoader: FileLoader {
                 groups.append((file, [file.name], file.rows))
             }
         }
+        if files.contains(where: { $0.rows == nil }) { try await waitForEarlierCopies() }
         for group in groups {
             try Task.checkCancellation()
             let types = try await setup.types(of: table, taking: group.first.columns, nullable: [], layout: layout)
@@ -35,6 +36,26 @@ struct CopyLoader: FileLoader {
                 await setup.forget(table)
                 throw error.connectorError(what)
             }
+        }
+    }
+
+    /// A COPY that a killed run began goes on in Snowflake; a second one beside it might load the same file. Nothing is known where the history cannot be
+    /// read, and then there is nothing to wait for.
+    private func waitForEarlierCopies() async throws {
+        let deadline = ContinuousClock.now + .seconds(session.settings.statementTimeout)
+        let sql = """
+            SELECT COUNT(*) AS RUNNING FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY_BY_USER(RESULT_LIMIT => 1000)) \
+            WHERE QUERY_TAG = \(SQL.literal(session.settings.queryTag)) AND QUERY_TYPE = 'COPY' \
+            AND EXECUTION_STATUS IN ('RUNNING', 'QUEUED', 'RESUMING_WAREHOUSE', 'BLOCKED') AND SESSION_ID <> CURRENT_SESSION()
+            """
+        var warned = false
+        while ContinuousClock.now < deadline {
+            guard case .success(let answer) = try await session.run(sql, "a look for COPY statements that still run"),
+                let running = answer.values("running").first.flatMap({ $0 }).flatMap({ Int($0) }), running > 0
+            else { return }
+            if !warned { log.info("Waiting for \(running) COPY statements of an earlier run") }
+            warned = true
+            try await Task.sleep(for: .seconds(1))
         }
     }
 

@@ -7,6 +7,8 @@ final class Lane {
     let directory: String
     let storedUpTo: Int64
     private let isSnowpipe: Bool
+    /// Files of an earlier run whose columns are not known yet: they are when the first of their records comes again.
+    private var unresolved: [(number: Int, file: ListedFile, offsets: ClosedRange<Int64>)]
 
     private struct Open {
         let file: RowFile
@@ -20,12 +22,38 @@ final class Lane {
     }
     private var open: Open?
 
-    init(partition: TopicPartition, table: ObjectName, directory: String, storedUpTo: Int64, isSnowpipe: Bool) {
+    init(
+        partition: TopicPartition, table: ObjectName, directory: String, left: [(number: Int, file: ListedFile, offsets: ClosedRange<Int64>)], isSnowpipe: Bool
+    ) {
         self.partition = partition
         self.table = table
         self.directory = directory
-        self.storedUpTo = storedUpTo
+        storedUpTo = left.map(\.offsets.upperBound).max() ?? -1
+        unresolved = left
         self.isSnowpipe = isSnowpipe
+    }
+
+    /// The files of an earlier run that have these columns, to be loaded again. Throws when records have passed a file whose columns never came.
+    func resolve(_ columns: [TableColumn], at offset: Int64) throws -> [(number: Int, file: StagedFile)] {
+        guard !unresolved.isEmpty else { return [] }
+        let shape = StagedFile.shape(columns)
+        func fits(_ file: ListedFile) -> Bool { StagedFile.shape(of: file.name).map { $0 == shape } ?? true }
+        let found = unresolved.filter { fits($0.file) }
+        unresolved.removeAll { fits($0.file) }
+        if let passed = unresolved.first(where: { $0.offsets.upperBound < offset }) {
+            throw ConnectorError(
+                "snowflake.staged_otherwise", .stop,
+                "The file \(directory)/\(passed.file.name) was staged by an earlier run with other columns for \(table) than its records have now",
+                hint: "Restore the configuration it was staged with, or load the file by hand and REMOVE it from the stage")
+        }
+        return found.map { number, file, offsets in
+            (
+                number,
+                StagedFile(
+                    partition: partition, table: table, directory: directory, name: file.name, columns: columns, start: offsets.lowerBound, end: offsets.upperBound,
+                    rows: nil, size: file.size)
+            )
+        }
     }
 
     var hasRows: Bool { open != nil }
@@ -60,7 +88,7 @@ final class Lane {
         self.open = nil
         let body = try open.file.finish()
         // Snowflake's connector ends its names with a time; the last record's makes them the same every time.
-        let name = isSnowpipe ? "\(open.start)_\(open.end)_\(open.time).json.gz" : "\(open.start)-\(open.end).parquet"
+        let name = isSnowpipe ? "\(open.start)_\(open.end)_\(open.time).json.gz" : "\(open.start)-\(open.end)-\(StagedFile.shape(open.columns)).parquet"
         let file = StagedFile(
             partition: partition, table: table, directory: directory, name: name, columns: open.columns, start: open.start, end: open.end, rows: open.rows,
             size: body.count)

@@ -34,9 +34,14 @@ public struct SnowflakeSinkTask: SinkTask {
         let copy = CopyLoader(session: session, setup: setup, stage: reference, layout: layout.layout, log: context.log)
         let log = context.log
         let makeStage: @Sendable (ObjectName) async throws -> any Stage = { table in
-            if let external {
-                let uploads = try S3Uploads(external.place, pool: pool, log: log, onRetry: { metrics.retried($0) })
-                return ExternalStage(reference: reference(table), uploads: uploads, prefix: external.prefix)
+            switch external?.bucket {
+            case .s3(let place):
+                let uploads = try S3Uploads(place, pool: pool, log: log, onRetry: { metrics.retried($0) })
+                return ExternalStage(reference: reference(table), prefix: external?.prefix ?? "") { try await uploads.put($0, $1, metadata: [:]) }
+            case .gcs(let place):
+                let uploads = try GCSUploads(place, pool: pool, log: log, onRetry: { metrics.retried($0) })
+                return ExternalStage(reference: reference(table), prefix: external?.prefix ?? "") { try await uploads.put($0, $1) }
+            case nil: break
             }
             if ownStage == nil { try await setup.createStage(stageName(table)) }
             return InternalStage(reference(table), session: session, transport: transport, pool: pool, log: log, onRetry: { metrics.retried($0) })

@@ -2,8 +2,8 @@ import ConnectAPI
 
 /// A file of rows for one table, cut from one partition.
 ///
-/// Its name tells what is in it, `<connector>/<TABLE>/<topic>/<partition>/<first offset>-<last offset>.parquet`, and nothing in it depends on when it was
-/// written. A file that is written again is therefore the same file, and COPY's load history knows it.
+/// Its name tells what is in it, `<connector>/<TABLE>/<topic>/<partition>/<first offset>-<last offset>-<shape>.parquet`, and nothing in it depends on
+/// when it was written. A file that is written again is therefore the same file, and COPY's load history knows it.
 struct StagedFile: Sendable {
     let partition: TopicPartition
     let table: ObjectName
@@ -19,6 +19,22 @@ struct StagedFile: Sendable {
     let size: Int
 
     var path: String { "\(directory)/\(name)" }
+
+    /// The columns of a file in eight digits: a later run that finds it on the stage must load these columns and no others.
+    static func shape(_ columns: [TableColumn]) -> String {
+        // FNV-1a, 32 bits.
+        let hash = columns.reduce(UInt32(2_166_136_261)) { hash, column in
+            "\(column.name)\u{0}\(column.content)\u{0}".utf8.reduce(hash) { ($0 ^ UInt32($1)) &* 16_777_619 }
+        }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 8 - digits.utf8.count) + digits
+    }
+
+    /// The shape a file's name tells; nil where it tells none, as Snowpipe's, of which all have one.
+    static func shape(of name: String) -> String? {
+        let parts = name.prefix { $0 != "." }.split(separator: "-")
+        return parts.count == 3 ? String(parts[2]) : nil
+    }
 
     /// The offsets a file's name tells; nil for names of others.
     static func offsets(of name: String) -> ClosedRange<Int64>? {

@@ -66,37 +66,24 @@ struct StagedIngestion: Ingestion {
     }
 
     /// Makes the table and the stage ready, and learns what an earlier run left there.
-    private mutating func lane(_ partition: TopicPartition, _ table: ObjectName, _ columns: [TableColumn], startingAt offset: Int64) async throws -> Lane {
+    private mutating func lane(_ partition: TopicPartition, _ table: ObjectName, startingAt offset: Int64) async throws -> Lane {
         if let lane = partitions[partition]?.lanes[table] { return lane }
-        let files: TableFiles
-        if let known = tables[table] {
-            files = known
-        } else {
-            files = TableFiles(table, stage: try await context.stage(table), context, events)
-            tables[table] = files
-        }
+        if tables[table] == nil { tables[table] = TableFiles(table, stage: try await context.stage(table), context, events) }
         let directory = [context.connector, table.name, partition.topic].map(StagePath.part).joined(separator: "/") + "/\(partition.partition)"
-        let left = try await context.loader.list(directory, of: table).compactMap { listed in
-            StagedFile.offsets(of: listed.name).map { (listed, $0) }
-        }
-        let storedUpTo = left.map(\.1.upperBound).max() ?? -1
-        var numbers: [Int] = []
-        for (listed, offsets) in left.sorted(by: { $0.1.lowerBound < $1.1.lowerBound }) {
+        var left: [(number: Int, file: ListedFile, offsets: ClosedRange<Int64>)] = []
+        for listed in try await context.loader.list(directory, of: table) {
+            guard let offsets = StagedFile.offsets(of: listed.name) else { continue }
             if let modified = listed.modified, context.clock() - modified > context.loader.loadHistory { throw tooOld(listed, directory, table) }
             lastNumber += 1
-            numbers.append(lastNumber)
-            files.loadAgain(
-                lastNumber,
-                StagedFile(
-                    partition: partition, table: table, directory: directory, name: listed.name, columns: columns, start: offsets.lowerBound,
-                    end: offsets.upperBound, rows: nil, size: listed.size))
+            left.append((lastNumber, listed, offsets))
         }
+        let lane = Lane(partition: partition, table: table, directory: directory, left: left, isSnowpipe: context.isSnowpipe)
         // They hold the offset where it is until they are known to be loaded.
-        partitions[partition]?.cuts.cut(numbers, next: offset)
+        partitions[partition]?.cuts.cut(left.map(\.number), next: offset)
         if !left.isEmpty {
-            context.log.info("\(partition): an earlier run staged \(left.count) files for \(table) up to offset \(storedUpTo); they are loaded if they were not")
+            context.log.info(
+                "\(partition): an earlier run staged \(left.count) files for \(table) up to offset \(lane.storedUpTo); they are loaded if they were not")
         }
-        let lane = Lane(partition: partition, table: table, directory: directory, storedUpTo: storedUpTo, isSnowpipe: context.isSnowpipe)
         partitions[partition]?.lanes[table] = lane
         return lane
     }
@@ -128,7 +115,8 @@ struct StagedIngestion: Ingestion {
         // Everything that can fail and be tried again comes before the first row is kept.
         let nullable = Set(rows.values.schema.fields.filter(\.schema.isOptional).map(\.name))
         _ = try await context.setup.types(of: table, taking: rows.columns, nullable: nullable, layout: context.layout.layout)
-        let lane = try await lane(consumed.partition, table, rows.columns, startingAt: kept.offsets[0])
+        let lane = try await lane(consumed.partition, table, startingAt: kept.offsets[0])
+        for (number, file) in try lane.resolve(rows.columns, at: kept.offsets[0]) { tables[table]?.loadAgain(number, file) }
         for bad in rows.rejected where kept.offsets[bad.row] > lane.storedUpTo {
             try await context.reject(RejectedRecord(partition: consumed.partition, offset: kept.offsets[bad.row], error: bad.error))
             context.metrics.rejected()
@@ -235,9 +223,10 @@ struct StagedIngestion: Ingestion {
 
     mutating func close(_ partitions: [TopicPartition]) async {
         for partition in partitions { self.partitions[partition] = nil }
-        guard self.partitions.isEmpty else { return }
-        for files in tables.values { await files.end() }
-        tables = [:]
+        let isLast = self.partitions.isEmpty
+        // Another task takes them over and looks at the stage: nothing of them may arrive there any more.
+        for files in tables.values { if isLast { await files.end() } else { await files.giveUp(Set(partitions)) } }
+        if isLast { tables = [:] }
     }
 
     // MARK: Files under way

@@ -31,9 +31,9 @@ final class TableFiles: Sendable {
         let file: StagedFile
     }
     private struct State {
-        var uploads: [Int: Task<Bool, Never>] = [:]
-        /// The last upload of each directory.
-        var last: [String: Task<Bool, Never>] = [:]
+        var uploads: [Int: (partition: TopicPartition, task: Task<Bool, Never>)] = [:]
+        /// The last upload of each directory, while it is under way.
+        var last: [String: (number: Int, task: Task<Bool, Never>)] = [:]
         var uploadingBytes = 0
         var staged: [Staged] = []
         var load: Task<Void, Never>?
@@ -69,10 +69,10 @@ final class TableFiles: Sendable {
 
     func store(_ number: Int, _ file: StagedFile, _ body: [UInt8]) {
         state.withLock { state in
-            let before = state.last[file.directory]
+            let before = state.last[file.directory]?.task
             let task = Task { await upload(number, file, body, after: before) }
-            state.uploads[number] = task
-            state.last[file.directory] = task
+            state.uploads[number] = (file.partition, task)
+            state.last[file.directory] = (number, task)
             state.uploadingBytes += body.count
         }
     }
@@ -89,11 +89,13 @@ final class TableFiles: Sendable {
                 context.metrics.staged(bytes: body.count, took: started.duration(to: .now))
                 isStaged = true
             } catch {
-                events.add([.failed(error)])
+                // One that was given up is nobody's failure.
+                if !Task.isCancelled { events.add([.failed(error)]) }
             }
         }
         state.withLock { state in
             state.uploads[number] = nil
+            if state.last[file.directory]?.number == number { state.last[file.directory] = nil }
             state.uploadingBytes -= body.count
             if isStaged { state.staged.append(Staged(number: number, file: file)) }
         }
@@ -121,7 +123,7 @@ final class TableFiles: Sendable {
             context.metrics.loaded(files: batch.count, rows: batch.reduce(0) { $0 + ($1.file.rows ?? 0) }, took: started.duration(to: .now))
             events.add(batch.map { .loaded($0.number, $0.file) })
         } catch {
-            events.add([.failed(error)])
+            if !Task.isCancelled { events.add([.failed(error)]) }
         }
         state.withLock { state in
             state.load = nil
@@ -179,9 +181,21 @@ final class TableFiles: Sendable {
         }
     }
 
+    /// Ends what is under way for partitions that are given up, and waits for it. A load that runs is let finish: Snowflake would anyway.
+    func giveUp(_ partitions: Set<TopicPartition>) async {
+        let (uploads, load) = state.withLock { state in
+            state.staged.removeAll { partitions.contains($0.file.partition) }
+            return (state.uploads.values.filter { partitions.contains($0.partition) }.map(\.task), state.load)
+        }
+        for task in uploads { task.cancel() }
+        for task in uploads { _ = await task.value }
+        await load?.value
+        state.withLock { state in state.staged.removeAll { partitions.contains($0.file.partition) } }
+    }
+
     /// Cancels what is under way and waits for it; a sweep is let finish within a few seconds.
     func end() async {
-        let (uploads, load, sweep) = state.withLock { (Array($0.uploads.values), $0.load, $0.sweep) }
+        let (uploads, load, sweep) = state.withLock { ($0.uploads.values.map(\.task), $0.load, $0.sweep) }
         for task in uploads { task.cancel() }
         load?.cancel()
         if let sweep {
