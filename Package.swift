@@ -70,6 +70,8 @@ let package = Package(
             name: "parquet-benchmark", dependencies: ["ConnectAPI", "Parquet"], path: "Benchmarks/ParquetBenchmark", swiftSettings: strict),
         .executableTarget(name: "csv-benchmark", dependencies: ["ConnectAPI", "CSV"], path: "Benchmarks/CSVBenchmark", swiftSettings: strict),
         .executableTarget(
+            name: "upload-benchmark", dependencies: ["ConnectAPI", "ConnectorsObjectStore"], path: "Benchmarks/UploadBenchmark", swiftSettings: strict),
+        .executableTarget(
             name: "log-benchmark", dependencies: ["ConnectAPI", "ConnectRuntime"], path: "Benchmarks/LogBenchmark", swiftSettings: strict),
 
         // What tests share: real servers on free ports, Python oracles, printed seeds. May use Foundation.

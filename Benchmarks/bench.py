@@ -291,6 +291,81 @@ def big():
             report(f"RSS during one transaction of {BIG:,} rows", f"{worker.status('VmHWM'):.0f} MB", "", "< 256 MB", f"{BIG / seconds:,.0f} rows/s")
 
 
+def upload():
+    """Eight files of 128 MiB at once to a server that throws them away; curl sends the same files, turn by turn."""
+    subprocess.run(["swift", "build", "-c", "release", "--static-swift-stdlib", "--product", "upload-benchmark"], check=True, cwd=ROOT, capture_output=True)
+    binary = f"{ROOT}/.build/release/upload-benchmark"
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-upload-", dir=os.environ.get("BENCH_DIR", "/tmp")) as directory:
+        for i in range(8):
+            with open(f"{directory}/{i}", "wb") as f:
+                f.write(bytes(range(256)) * (128 << 12))
+        sink = subprocess.Popen([binary, "sink"], stdout=subprocess.PIPE, text=True)
+        try:
+            endpoint = f"http://127.0.0.1:{sink.stdout.readline().strip()}"
+
+            def curl():
+                began = time.time()
+                arguments = [x for i in range(8) for x in ("-T", f"{directory}/{i}", f"{endpoint}/bench/file-{i}", "-o", "/dev/null")]
+                subprocess.run(["curl", "-sS", "--parallel", "--parallel-immediate", "--parallel-max", "8", *arguments], check=True)
+                return 8 * 128 / (time.time() - began)
+
+            def sluice():
+                return float(subprocess.run([binary, "send", endpoint], check=True, capture_output=True, text=True).stdout)
+
+            a, s, b = [], [], []
+            for _ in range(RUNS):
+                a.append(curl())
+                s.append(sluice())
+                b.append(curl())
+        finally:
+            sink.kill()
+    report("upload of 8 x 128 MiB, signed and checksummed", f"{median(s):,.0f} MiB/s", f"curl with 8 connections {median(a + b):,.0f} MiB/s", "0.9",
+           f"ratio {median(s) / median(a + b):.2f} (A/A noise {noise(a + b):.0%})")
+
+
+def s3_lake():
+    """The log of one table to Parquet, by two sinks of one worker in turn: files in a directory, and objects in Swift's S3."""
+    directory, port = tempfile.mkdtemp(prefix="sluice-bench-s3-", dir="/tmp"), str(free_port())
+    os.rmdir(directory)
+    subprocess.run([f"{ROOT}/scripts/servers/swift-s3.sh", "start", directory, port], check=True)
+    try:
+        with Postgres() as pg:
+            pg.sql(TABLE + INSERT.format(1, ROWS))
+            with Sluice({"source": source(pg, "s3lake", **{"snapshot.mode": "initial_only"})}) as worker:
+                def until(what, done):
+                    while not done():
+                        if worker.process.poll() is not None or time.time() - worker.began > 600:
+                            raise SystemExit(f"{what}\n" + open(f"{worker.directory}/log").read()[-3000:])
+                        time.sleep(0.02)
+
+                def metric(pattern):
+                    with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=10) as r:
+                        return sum(float(v) for v in re.findall(pattern + r"\S*} (\S+)", r.read().decode()))
+
+                topic = f"http://127.0.0.1:{worker.port}/sluice/v1/topics"
+                until("the snapshot ends", lambda: f'"end":{ROWS}' in urllib.request.urlopen(topic).read().decode().replace(" ", ""))
+
+                def run(name, config):
+                    config = {k: v.replace("$DIR", worker.directory) for k, v in lake(**config, **{"file.max.age.ms": "-1", "topics.dir": name}).items()}
+                    body = json.dumps({"name": name, "config": config}).encode()
+                    began = time.time()
+                    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{worker.port}/connectors", body, {"Content-Type": "application/json"}))
+                    until(f"{name} has all rows", lambda: metric(f'sluice_object_store_committed_offset{{connector="{name}"') >= ROWS)
+                    return ROWS / (time.time() - began)
+
+                remote = {"store.url": f"http://127.0.0.1:{port}", "s3.bucket.name": "bench", "s3.bucket.create": "true", "s3.region": "us-east-1",
+                          "aws.access.key.id": "test:tester", "aws.secret.access.key": "testing"}
+                a, s = [], []
+                for i in range(RUNS):
+                    a.append(run(f"local-{i}", {}))
+                    s.append(run(f"s3-{i}", remote))
+        report("log to Parquet in Swift's S3", f"{median(s):,.0f} rows/s", f"log to Parquet in a directory {median(a):,.0f} rows/s", "0.8",
+               f"ratio {median(s) / median(a):.2f} (A/A noise {noise(a):.0%} / {noise(s):.0%})")
+    finally:
+        subprocess.run([f"{ROOT}/scripts/servers/swift-s3.sh", "stop", directory])
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def page():
     cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read()).group(1)
     memory = int(re.search(r"MemTotal:\s+(\d+)", open("/proc/meminfo").read()).group(1)) / 1048576
@@ -308,7 +383,7 @@ def page():
     open(f"{ROOT}/docs/benchmarks.md", "w").write("\n".join(lines) + "\n")
 
 
-CASES = [streaming, snapshot, parquet, csv, latency, startup, big]
+CASES = [streaming, snapshot, parquet, csv, latency, startup, big, upload, s3_lake]
 for case in CASES:
     if not ONLY or case.__name__ in ONLY:
         print(case.__name__, flush=True)

@@ -11,6 +11,8 @@ public protocol Connector: Sendable {
     init(_ configuration: Configuration) throws
     /// Looks at the outside world: credentials, grants, buckets. Each finding is about one key.
     func check() async -> [Diagnostic]
+    /// Tries what the connector will do, for `sluice doctor`.
+    func examine(_ doctor: any Doctor) async
 }
 
 extension Connector {

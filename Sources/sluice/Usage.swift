@@ -35,6 +35,9 @@ enum Usage {
           sluice validate FILE...
               Checks connector files with the engine behind PUT /connector-plugins/…/config/validate. Exit status 2 when one has errors.
 
+          sluice doctor FILE...
+              Tries what connectors will do, step by step: credentials, clock, buckets, writes, grants. Exit status 2 when a step fails.
+
           sluice version
         """
 }

@@ -11,6 +11,7 @@ import TestSupport
         let rounds = environment["SLUICE_KILL_ROUNDS"].flatMap { Int($0) } ?? 100
         var random = SeededGenerator(seed: environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max))
         print("kill test: \(rounds) rounds, SLUICE_SEED=\(random.seed)")
+        let server = try S3Server.start(), bucket = uniqueBucket()
         try await withPostgres { database in
             try await withTemporaryDirectory { directory in
                 try database.sql(Self.schema)
@@ -22,14 +23,19 @@ import TestSupport
                         "table.include.list": "public.items", "publication.autocreate.mode": "filtered", "tombstones.on.delete": "false",
                         "snapshot.max.threads": "2",
                     ]) { $1 })
+                let sink = [
+                    "connector.class": "io.confluent.connect.s3.S3SinkConnector", "topics": "chaos.public.items",
+                    "storage.class": "io.confluent.connect.s3.storage.S3Storage", "flush.size": "1500", "file.max.age.ms": "700",
+                    "format.class": "io.confluent.connect.s3.format.parquet.ParquetFormat",
+                ]
+                try worker.configure("lake", sink.merging(["store.url": "file://\(directory)", "s3.bucket.name": "lake"]) { $1 })
+                // The same records in an S3 that verifies what it is sent.
                 try worker.configure(
-                    "lake",
-                    [
-                        "connector.class": "io.confluent.connect.s3.S3SinkConnector", "topics": "chaos.public.items",
-                        "storage.class": "io.confluent.connect.s3.storage.S3Storage",
-                        "format.class": "io.confluent.connect.s3.format.parquet.ParquetFormat", "store.url": "file://\(directory)",
-                        "s3.bucket.name": "lake", "flush.size": "1500", "file.max.age.ms": "700",
-                    ])
+                    "bucket",
+                    sink.merging([
+                        "store.url": server.endpoint, "s3.bucket.name": bucket, "s3.bucket.create": "true", "s3.region": server.region,
+                        "aws.access.key.id": server.accessKey, "aws.secret.access.key": server.secret,
+                    ]) { $1 })
                 let writer = try Subprocess.start(
                     "bash", ["-c", "while psql -qXAt -v ON_ERROR_STOP=1 -c 'call work(40)'; do :; done"],
                     environment: [
@@ -51,8 +57,12 @@ import TestSupport
                 try database.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like 'call work%'")
                 try worker.start()
                 let last = try database.sql("select max(seq) from journal where op <> 'd'")
-                try await worker.wait("change \(last) is in the lake", seconds: 120) {
-                    try Python.run(Self.highest, [directory + "/lake"]).trimmingCharacters(in: .whitespacesAndNewlines) == last
+                let objects = [server.endpoint, server.accessKey, server.secret, bucket, directory + "/bucket"]
+                try await worker.wait("change \(last) is in the lake and in the bucket", seconds: 120) {
+                    try Python.run(Self.download, objects)
+                    return try ["/lake", "/bucket"].allSatisfy {
+                        try Python.run(Self.highest, [directory + $0]).trimmingCharacters(in: .whitespacesAndNewlines) == last
+                    }
                 }
                 // What is written after the last change would be a duplicate: give it the time to show.
                 try await Task.sleep(for: .seconds(2))
@@ -60,11 +70,15 @@ import TestSupport
                 let journal = directory + "/journal.csv"
                 try database.sql("copy (select id, seq, op from journal order by seq) to stdout with csv").write(
                     toFile: journal, atomically: true, encoding: .utf8)
-                let verdict = try Python.run(Self.verify, [directory + "/lake", journal])
-                print("kill test: \(verdict)")
-                #expect(verdict.hasPrefix("exactly once"), "\(verdict)")
+                try Python.run(Self.download, objects)
+                for place in ["/lake", "/bucket"] {
+                    let verdict = try Python.run(Self.verify, [directory + place, journal])
+                    print("kill test, \(place): \(verdict)")
+                    #expect(verdict.hasPrefix("exactly once"), "\(place): \(verdict)")
+                }
             }
         }
+        try server.stop()
     }
 
     /// Every change writes itself into a journal in its own transaction; the journal is not published.
@@ -100,6 +114,19 @@ import TestSupport
                 commit;
             end loop;
         end $$;
+        """
+
+    /// Brings the objects of a bucket that are not there yet into a directory.
+    private static let download = """
+        import boto3, os, sys
+        from botocore.config import Config
+        s3 = boto3.client('s3', endpoint_url=sys.argv[1], aws_access_key_id=sys.argv[2], aws_secret_access_key=sys.argv[3], region_name='us-east-1', config=Config(s3={'addressing_style': 'path'}))
+        for page in s3.get_paginator('list_objects_v2').paginate(Bucket=sys.argv[4]):
+            for o in page.get('Contents', []):
+                path = f"{sys.argv[5]}/{o['Key']}"
+                if not os.path.exists(path) or os.path.getsize(path) != o['Size']:
+                    os.makedirs(os.path.dirname(path), exist_ok=True)
+                    s3.download_file(sys.argv[4], o['Key'], path)
         """
 
     private static let highest = """

@@ -27,7 +27,7 @@ import Transport
                 method: "PUT", host: "127.0.0.1:9000", path: "/b/" + PercentCoding.encode($0, keepingSlash: true), query: [], headers: [],
                 hash: SigV4.unsignedPayload, time: 1_795_222_444, region: "us-east-1", token: nil)
         }
-        for _ in 0..<300 {
+        while cases.count < 500 {
             cases.append(
                 Case(
                     method: ["GET", "PUT", "POST", "DELETE", "HEAD"].randomElement(using: &random)!,

@@ -28,6 +28,7 @@ struct SinkHarness {
     var memory = 64 << 20
     /// Smaller than the configuration allows, so that small files are sent in parts.
     var partSize: Int?
+    var scratch = "/tmp"
     var rejected = Mutex64()
     /// Another face than Confluent's S3 sink.
     var plan: (([String: String]) throws -> SinkPlan)?
@@ -57,7 +58,7 @@ struct SinkHarness {
     func task() throws -> ObjectStoreSinkTask {
         let rejected = rejected
         let context = TaskContext(
-            connector: "lake", task: 0, log: Logger("test"), metrics: metrics, memoryBudget: memory, scratchDirectory: "/tmp"
+            connector: "lake", task: 0, log: Logger("test"), metrics: metrics, memoryBudget: memory, scratchDirectory: scratch
         ) { record in if !rejected.add(record.offset) { throw record.error } }
         var plan = try plan?(settings) ?? S3SinkConfiguration(settings).plan
         if let partSize { plan.partSize = partSize }

@@ -66,6 +66,7 @@ account_autocreate = true
 [filter:s3api]
 use = egg:swift#s3api
 location = us-east-1
+storage_domain = localhost
 s3_acl = false
 check_bucket_owner = false
 min_segment_size = 5242880

@@ -42,6 +42,19 @@ package struct PluginRegistry: Sendable {
     package init() {}
     package mutating func register(_ plugin: Plugin) { plugins.append(plugin) }
 
+    /// The connector a class name or an alias of it stands for.
+    package func connectorType(_ className: String) -> (any Connector.Type)? {
+        let name = className.trimmingSpaces()
+        for plugin in plugins where plugin.className == name || plugin.aliases.contains(name) {
+            switch plugin.implementation {
+            case .source(let type): return type
+            case .sink(let type): return type
+            case .transformation, .named: continue
+            }
+        }
+        return nil
+    }
+
     package mutating func register<C: SourceConnector>(source type: C.Type) {
         register(connector: type, .source, .source(type))
     }

@@ -15,7 +15,7 @@ public struct S3SinkConnector: SinkConnector {
         className: "io.confluent.connect.s3.S3SinkConnector", aliases: ["S3SinkConnector", "S3Sink"], version: "0.1.0",
         documentation: "Writes records to S3, S3-compatible stores or a local directory as Parquet or JSON")
 
-    private let configuration: S3SinkConfiguration
+    let configuration: S3SinkConfiguration
 
     public init(_ configuration: S3SinkConfiguration) throws { self.configuration = configuration }
 
@@ -39,7 +39,7 @@ public struct S3SinkConnector: SinkConnector {
         }
     }
 
-    private func store(_ pool: BlockingPool, owner: String, _ log: Logger, onRetry: @escaping @Sendable (String) -> Void) throws -> any ObjectStore {
+    func store(_ pool: BlockingPool, owner: String, _ log: Logger, onRetry: @escaping @Sendable (String) -> Void) throws -> any ObjectStore {
         switch try configuration.location {
         case .directory(let path): LocalStore(root: path, owner: owner, pool: pool)
         case .bucket(let endpoint):

@@ -119,6 +119,17 @@ extension S3SinkConfiguration {
                 options.codec = codec == "uncompressed" ? .none : ParquetOptions.Codec(rawValue: codec) ?? .snappy
                 options.rowGroupRows = rowGroupRows
                 options.rowGroupBytes = Int(rowGroupBytes)
+                options.compressionLevel = parquetLevel
+                options.pageVersion = .init(rawValue: parquetPages) ?? .v1
+                options.timestampEncoding = .init(rawValue: parquetTimestamps) ?? .micros
+                options.timestampLocalAsUTC = parquetLocalAsUTC
+                options.parseZoned = parquetParsesZoned
+                options.decimalEncoding = .init(rawValue: parquetDecimals) ?? .compact
+                options.variableScaleDecimal = .init(rawValue: parquetVariableDecimals) ?? .string
+                options.keepRequired = parquetKeepsRequired
+                options.uuid = .init(rawValue: parquetUUIDs) ?? .string
+                options.jsonAnnotation = parquetJSON
+                options.fieldNames = .init(rawValue: parquetNames) ?? .keep
                 return .parquet(options)
             case "jsonformat", "json", "jsonl":
                 return .json(
@@ -137,6 +148,14 @@ extension S3SinkConfiguration {
                         "Use io.confluent.connect.s3.format.parquet.ParquetFormat, .json.JsonFormat, .avro.AvroFormat or .bytearray.ByteArrayFormat of the same package"
                 )
             }
+        }
+    }
+
+    /// Files have columns, and the values do not say which.
+    var needsSchemaMemory: Bool {
+        switch try? fileFormat {
+        case .parquet, .avro: isSchemaless
+        default: false
         }
     }
 

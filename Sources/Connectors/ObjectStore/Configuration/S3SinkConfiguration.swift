@@ -114,6 +114,11 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         "rotate.file.on.partition.change", default: "true", importance: .low,
         doc: "With rotate.interval.ms, store all files when a record belongs to another directory than the one before", group: "Connector")
     var rotateOnDirectoryChange: Bool
+    @Field(
+        "watermark.interval.ms", default: "-1", importance: .low,
+        doc:
+            "Milliseconds between objects <topics.dir>/_watermark/<topic>/<partition>.json that say up to which offset and record time everything is stored; -1: none",
+        group: "Sluice") var watermarkInterval: Int64
     @Field("file.max.bytes", default: "-1", doc: "Bytes after which a file is stored by itself; -1: no limit", group: "Sluice") var fileMaxBytes: Int64
     @Field(
         "file.max.age.ms", default: "-1", doc: "Wall-clock milliseconds after its first record after which a file is stored by itself; -1: no limit",
@@ -180,6 +185,40 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     @Field(
         "parquet.row.group.bytes", default: "134217728", importance: .low, doc: "Bytes of one Parquet row group before compression", group: "Sluice",
         check: .atLeast(65_536)) var rowGroupBytes: Int64
+    @Field(
+        "parquet.compression.level", importance: .low, doc: "The codec's level; without one zstd 3, gzip 6", group: "Sluice", check: .between(-7, 22))
+    var parquetLevel: Int?
+    @Field(
+        "parquet.page.version", default: "v1", importance: .low, doc: "The version of data pages", group: "Sluice", check: .oneOf(["v1", "v2"]))
+    var parquetPages: String
+    @Field(
+        "parquet.timestamp.as", default: "micros", importance: .low,
+        doc: "What timestamps become: micros, nanos (NanoTimestamp keeps its digits), string (ISO text)", group: "Sluice",
+        check: .oneOf(["micros", "nanos", "string"]), aliases: ["timestamp.as"]) var parquetTimestamps: String
+    @Field(
+        "parquet.timestamp.local.as.utc", default: "true", importance: .low,
+        doc: "Mark timestamps without a zone as UTC, so that readers without logical types see timestamps", group: "Sluice") var parquetLocalAsUTC: Bool
+    @Field(
+        "parquet.parse.zoned", default: "true", importance: .low, doc: "Write a ZonedTimestamp as a timestamp and not as text", group: "Sluice",
+        aliases: ["parse.zoned"]) var parquetParsesZoned: Bool
+    @Field(
+        "parquet.decimal.encoding", default: "compact", importance: .low,
+        doc: "Decimals in INT32 and INT64 where they fit (compact), or always in bytes (legacy)",
+        group: "Sluice", check: .oneOf(["compact", "legacy"])) var parquetDecimals: String
+    @Field(
+        "parquet.variable.scale.decimal", default: "string", importance: .low, doc: "What decimals without a fixed scale become: string or double",
+        group: "Sluice", check: .oneOf(["string", "double"])) var parquetVariableDecimals: String
+    @Field(
+        "parquet.keep.required", default: "false", importance: .low, doc: "Keep required fields required; off, since a NOT NULL dropped later breaks readers",
+        group: "Sluice") var parquetKeepsRequired: Bool
+    @Field(
+        "parquet.uuid", default: "string", importance: .low, doc: "UUIDs as text (string) or as 16 bytes (fixed)", group: "Sluice",
+        check: .oneOf(["string", "fixed"])) var parquetUUIDs: String
+    @Field("parquet.json.annotation", default: "false", importance: .low, doc: "Annotate JSON text as JSON instead of STRING", group: "Sluice")
+    var parquetJSON: Bool
+    @Field(
+        "parquet.field.names", default: "keep", importance: .low, doc: "Names of columns: keep, lower, or sanitize ([A-Za-z0-9_], no two alike but for case)",
+        group: "Sluice", check: .oneOf(["keep", "lower", "sanitize"])) var parquetNames: String
     @Field(
         "s3.compression.type", default: "none", importance: .low, doc: "Compression of JSON and byte files: none or gzip", group: "S3",
         check: .oneOf(["none", "gzip"])) var compressionType: String

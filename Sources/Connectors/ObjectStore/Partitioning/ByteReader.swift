@@ -51,4 +51,20 @@ enum SmallFile {
         }
         return complete ? bytes : nil
     }
+
+    /// Replaces a file in one step; false when that is not possible.
+    @discardableResult static func replace(_ path: String, with bytes: [UInt8]) -> Bool {
+        let temporary = path + ".new", fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard fd >= 0 else { return false }
+        var done = 0
+        bytes.withUnsafeBytes { buffer in
+            while done < buffer.count, case let n = Glibc.write(fd, buffer.baseAddress! + done, buffer.count - done), n > 0 { done += n }
+        }
+        close(fd)
+        guard done == bytes.count, rename(temporary, path) == 0 else {
+            unlink(temporary)
+            return false
+        }
+        return true
+    }
 }

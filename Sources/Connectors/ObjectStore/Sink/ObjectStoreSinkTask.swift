@@ -12,6 +12,8 @@ public struct ObjectStoreSinkTask: SinkTask {
     private let metrics: SinkMetrics
     private let progress: UploadProgress
     private let budget: Int
+    private var watermarkedAt: Int64 = 0
+    private var watermarks: [TopicPartition: Watermark] = [:]
     private let numbers = FileNumbers()
     private var writers: [TopicPartition: PartitionWriter] = [:]
     private var isPrepared = false
@@ -37,7 +39,9 @@ public struct ObjectStoreSinkTask: SinkTask {
         let uploads = UploadContext(
             store: store, naming: plan.naming, partSize: plan.partSize, conditional: plan.conditional, retryBackoff: .milliseconds(plan.retryBackoff),
             tags: plan.tags, progress: progress, metrics: metrics, log: context.log)
-        writerContext = WriterContext(connector: context.connector, plan: plan, uploads: uploads, reject: context.reject, clock: clock)
+        writerContext = WriterContext(
+            connector: context.connector, plan: plan, schemas: plan.remembersSchemas ? SchemaMemory(directory: context.scratchDirectory) : nil,
+            uploads: uploads, reject: context.reject, clock: clock)
         for notice in plan.notices { context.log.info(notice) }
         for warning in plan.warnings { context.log.warn(warning) }
     }
@@ -95,6 +99,7 @@ public struct ObjectStoreSinkTask: SinkTask {
         }
         var offsets: [TopicPartition: Int64] = [:]
         for (partition, writer) in writers { if let offset = writer.committable() { offsets[partition] = offset } }
+        await putWatermarks()
         report()
         return offsets
     }
@@ -103,6 +108,23 @@ public struct ObjectStoreSinkTask: SinkTask {
         for partition in partitions { await writers.removeValue(forKey: partition)?.abandon() }
         _ = progress.takeEnded()
         if writers.isEmpty { pool.stop() }
+    }
+
+    /// Says where the store is complete, when that is asked for. It never holds anything up: the next one says it too.
+    private mutating func putWatermarks() async {
+        let now = writerContext.clock()
+        guard case let interval = writerContext.plan.watermarkInterval, interval >= 0, now - watermarkedAt >= interval, progress.failing == nil else { return }
+        watermarkedAt = now
+        for writer in writers.values {
+            guard let watermark = writer.watermark, watermark != watermarks[writer.partition] else { continue }
+            do {
+                let attributes = ObjectAttributes(contentType: "application/json")
+                _ = try await store.put(watermark.name(writerContext.uploads.naming), watermark.json, attributes, ifAbsent: false)
+                watermarks[writer.partition] = watermark
+            } catch {
+                writerContext.uploads.log.warn("The watermark of \(writer.partition) could not be written: \(error)")
+            }
+        }
     }
 
     // MARK: Uploads and memory

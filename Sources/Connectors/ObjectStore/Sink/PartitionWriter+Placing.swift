@@ -8,6 +8,7 @@ extension PartitionWriter {
         let behavior: NullValues = keepsNulls ? .ignore : context.plan.nulls
         var (value, nulls) = try Payload.values(consumed.batch, path: context.plan.payloadPath, nulls: behavior, knownSchema: lane.lastValueSchema)
         if nulls?.noneSet == true { nulls = nil }
+        if let schemas = context.schemas { value = value.map { schemas.shaped($0, topic: lane.identity.topic) } }
         let assigned = lane.partitioner.assign(consumed, value: value, nulls: nulls, now: now)
         var nameTimes: TimestampColumn?
         if case .recordField = context.plan.naming.times {

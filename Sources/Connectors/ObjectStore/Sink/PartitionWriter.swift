@@ -4,6 +4,8 @@ import ConnectAPI
 struct WriterContext: Sendable {
     var connector: String
     var plan: SinkPlan
+    /// For values without schemas in formats whose files have columns.
+    var schemas: SchemaMemory?
     var uploads: UploadContext
     var reject: @Sendable (RejectedRecord) async throws -> Void
     /// Milliseconds; replaced in tests.
@@ -26,6 +28,7 @@ final class PartitionWriter {
     /// When the committable offset last grew, or there was nothing to commit.
     private var grewAt: Int64
     private let nextNumber: () -> Int
+    private var lastTimestamp: Int64?
 
     init(_ partition: TopicPartition, _ context: WriterContext, nextNumber: @escaping () -> Int) {
         self.partition = partition
@@ -39,6 +42,14 @@ final class PartitionWriter {
     var oldestOpening: Int64? { lanes.values.lazy.flatMap { $0.open.values }.map(\.openedAt).min() }
     var takenUpTo: Int64 { cut.next ?? 0 }
     var hasUploads: Bool { !uploads.isEmpty }
+
+    /// Up to where everything is stored; nil before the first commit.
+    var watermark: Watermark? {
+        guard let committed = cut.committed else { return nil }
+        let waiting = lanes.values.flatMap { $0.open.values.map(\.identity.startTimestamp) } + uploads.values.map(\.upload.file.startTimestamp)
+        guard let timestamp = waiting.min() ?? lastTimestamp else { return nil }
+        return Watermark(partition: partition, nextOffset: committed, timestamp: timestamp)
+    }
 
     // MARK: Writing
 
@@ -67,6 +78,7 @@ final class PartitionWriter {
             throw failure
         }
         cut.advance(to: consumed.nextOffset)
+        if placed.count > 0 { lastTimestamp = placed.timestamp(placed.count - 1) }
         context.uploads.metrics.took(records: consumed.batch.count)
         if context.plan.fileMaxBytes > 0 {
             for (directory, file) in lane.open where file.encodedBytes >= context.plan.fileMaxBytes { try close(directory, lane, .bytes) }

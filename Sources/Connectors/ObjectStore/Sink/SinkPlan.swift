@@ -31,6 +31,10 @@ struct SinkPlan: Sendable {
     var flushOnStop = false
     /// Milliseconds after which an unfinished upload is nobody's; negative: they are left alone.
     var orphanAge: Int64 = -1
+    /// Values come without schemas and files have columns: their union is kept.
+    var remembersSchemas = false
+    /// Milliseconds between watermark objects; negative: there are none.
+    var watermarkInterval: Int64 = -1
     /// Said when the task is made.
     var notices: [String] = []
     var warnings: [String] = []

@@ -137,6 +137,12 @@ final class S3Client: Sendable {
         }
     }
 
+    /// Seconds the service's clock is ahead of this machine's, by its answer to `call`; nil: it does not say.
+    func clockDifference(_ call: S3Call) async throws -> Int64? {
+        let response = try await exchange(call)
+        return response.headers["date"].flatMap(HTTPDate.seconds).map { $0 - WallClock.milliseconds / 1000 }
+    }
+
     private func exchange(_ call: S3Call) async throws -> HTTPResponse {
         let wait = learned.withLock { $0.throttle.delay(now: WallClock.milliseconds) }
         if wait > 0 { try await Task.sleep(for: .milliseconds(wait)) }

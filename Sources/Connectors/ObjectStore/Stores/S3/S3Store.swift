@@ -170,6 +170,24 @@ final class S3Store: ObjectStore {
 
     var credentialsExpireIn: Double? { client.credentials.expiresIn }
 
+    /// Where credentials come from, as a sentence for `sluice doctor`.
+    func describeCredentials() async throws -> String {
+        guard try await client.credentials.current() != nil else { return "none: requests are not signed" }
+        let expiry = client.credentials.expiresIn.map { ", for another \(Int($0)) s" } ?? ""
+        return "from \(client.credentials.source ?? "the chain")\(expiry)"
+    }
+
+    /// How far the clocks are apart, as a sentence; more than a quarter of an hour is refused by S3.
+    func describeClock() async throws -> String {
+        let call = S3Call(method: "HEAD", action: "s3:ListBucket on \(resource(nil))")
+        guard let difference = try await client.clockDifference(call) else { return "the service does not say its time" }
+        guard abs(difference) < 900 else {
+            throw ConnectorError(
+                "s3.clock", .stop, "The clock of \(place) is \(difference) s ahead of this machine's", hint: "Set this machine's clock (NTP)")
+        }
+        return "\(difference) s apart"
+    }
+
     // MARK: Multipart
 
     func beginUpload(_ key: String, _ attributes: ObjectAttributes) async throws -> Upload {
