@@ -1,20 +1,36 @@
 """The lake, as the examples' scripts look at it.
 
-    lake.py download BUCKET DIR          every object of the bucket of $S3_ENDPOINT into DIR
+    lake.py download BUCKET DIR          every object of the bucket, of $STORAGE_EMULATOR_HOST (GCS) or $S3_ENDPOINT, into DIR
     lake.py equals DIR TABLE COLUMNS     the newest image of every row, deleted ones left out, equals the table in PostgreSQL
-    lake.py listing DIR                  the objects' names with dates, times and offsets blanked, each once"""
-import glob, os, re, subprocess, sys
+    lake.py listing DIR                  the objects' names with every number blanked, each once"""
+import glob, json, os, re, subprocess, sys, urllib.parse, urllib.request
 
 
-def download(bucket, directory):
+def objects_of_gcs(bucket):
+    base = f"{os.environ['STORAGE_EMULATOR_HOST']}/storage/v1/b/{bucket}/o"
+    token = ""
+    while token is not None:
+        page = json.load(urllib.request.urlopen(f"{base}?pageToken={urllib.parse.quote(token)}"))
+        for item in page.get("items", []):
+            yield item["name"], lambda path, name=item["name"]: urllib.request.urlretrieve(f"{base}/{urllib.parse.quote(name, safe='')}?alt=media", path)
+        token = page.get("nextPageToken")
+
+
+def objects_of_s3(bucket):
     import boto3
     client = boto3.client("s3", endpoint_url=os.environ["S3_ENDPOINT"], region_name=os.environ["AWS_REGION"])
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for item in page.get("Contents", []):
-            path = os.path.join(directory, item["Key"])
-            if not os.path.exists(path):
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                client.download_file(bucket, item["Key"], path)
+            yield item["Key"], lambda path, name=item["Key"]: client.download_file(bucket, name, path)
+
+
+def download(bucket, directory):
+    for name, fetch in (objects_of_gcs if "STORAGE_EMULATOR_HOST" in os.environ else objects_of_s3)(bucket):
+        path = os.path.join(directory, name)
+        if not os.path.exists(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            fetch(path + ".part")
+            os.rename(path + ".part", path)
 
 
 def equals(directory, table, columns):
@@ -36,13 +52,8 @@ def equals(directory, table, columns):
 
 
 def listing(directory):
-    names = set()
-    for path in glob.glob(f"{directory}/**/*", recursive=True):
-        if os.path.isfile(path):
-            name = os.path.relpath(path, directory)
-            names.add(re.sub(r"\d{6,}", "#", re.sub(r"(-|_)\d+\.parquet$", r"\1#.parquet", re.sub(r"\d{4}-\d{2}-\d{2}", "#", name))))
-    for name in sorted(names):
-        print(name)
+    paths = [path for path in glob.glob(f"{directory}/**/*", recursive=True) if os.path.isfile(path)]
+    print("\n".join(sorted({re.sub(r"\d+", "#", os.path.relpath(path, directory)) for path in paths})))
 
 
 {"download": download, "equals": equals, "listing": listing}[sys.argv[1]](*sys.argv[2:])
