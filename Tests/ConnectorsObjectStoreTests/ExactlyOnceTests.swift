@@ -55,6 +55,26 @@ import TestSupport
         }
     }
 
+    /// The same law under Aiven's configuration: a template divides the records, and every file has limits of its own.
+    private static func aiven(_ random: inout SeededRandom, prefix: String) -> Story {
+        var story = Story(&random)
+        // Hours go by within a story.
+        story.topic = TestTopic(story.topic.records.map { ($0.key, 1_800_000_000_000 + ($0.time - 1_800_000_000_000) * 600) })
+        let templates = [
+            "{{topic}}/{{partition}}/{{start_offset:padding=true}}", "{{timestamp:unit=dd}}/{{timestamp:unit=HH}}/{{start_offset:padding=true}}.json",
+            "{{field:k}}/{{start_offset:padding=true}}", "{{table}}/{{date}}/{{field:k}}/{{timestamp:unit=HH}}/{{start_offset:padding=true}}",
+        ]
+        story.settings = [
+            "gcs.bucket.name": "lake", "format.output.type": "jsonl", "format.output.envelope": "false", "kafka.retry.backoff.ms": "0",
+            "file.name.template": templates.randomElement(using: &random)!, "file.name.prefix": prefix,
+            "file.max.records": String(Bool.random(using: &random) ? Int.random(in: 1...50, using: &random) : 0),
+            "file.max.bytes": String(Bool.random(using: &random) ? Int.random(in: 50...2000, using: &random) : 0),
+            "file.max.age.ms": String(Bool.random(using: &random) ? Int.random(in: 10...3000, using: &random) : -1),
+            "max.uncommitted.ms": String(Int.random(in: 1...300_000, using: &random)),
+        ]
+        return story
+    }
+
     /// One life of the process: from the committed offset until it dies or the topic is at its end.
     private func live(
         _ harness: SinkHarness, _ store: FaultyStore, _ story: Story, committed: inout Int64, _ random: inout SeededRandom
@@ -98,7 +118,7 @@ import TestSupport
         let facts = Dictionary(uniqueKeysWithValues: objects.filter { $0.key.contains("/_sluice/") }.map { ($0.key, $0.metadata) })
         for var object in objects.sorted(by: { $0.key < $1.key }) where facts[object.key] == nil {
             if case .object(let name) = FactsPlace(object.metadata) { object.metadata = facts[name] ?? [:] }
-            let directory = String(object.key[..<object.key.lastIndex(of: "/")!])
+            let directory = String(object.key[..<(object.key.lastIndex(of: "/") ?? object.key.startIndex)])
             let rows = offsets(object.body)
             #expect(
                 rows.first.map(String.init) == object.metadata["kafka-start"] && rows.last.map(String.init) == object.metadata["kafka-end"],
@@ -115,11 +135,11 @@ import TestSupport
     }
 
     private func run(
-        _ seed: UInt64, on base: any ObjectStore, _ settings: [String: String] = [:],
-        objects: () throws -> [(key: String, body: [UInt8], metadata: [String: String])]
+        _ seed: UInt64, on base: any ObjectStore, _ settings: [String: String] = [:], aiven prefix: String? = nil,
+        objects: () async throws -> [(key: String, body: [UInt8], metadata: [String: String])]
     ) async throws -> Int {
         var random = SeededRandom(state: seed)
-        let story = Story(&random)
+        let story = prefix.map { Self.aiven(&random, prefix: $0) } ?? Story(&random)
         let clock = TestClock()
         var committed: Int64 = 0
         for life in 0..<8 {
@@ -128,18 +148,19 @@ import TestSupport
                 base, seed: random.next(), diesAt: last ? .max : Int.random(in: 1...25, using: &random),
                 failureRate: Bool.random(using: &random) ? 0.1 : 0)
             var harness = SinkHarness(story.settings.merging(settings) { $1 }, store: store)
+            if prefix != nil { harness.plan = { try GCSSinkConfiguration($0).plan } }
             harness.partSize = story.partSize
             harness.clock = clock
             let done = try await live(harness, store, story, committed: &committed, &random)
             // Invariant 4, at every crash: what is committed is stored.
             if settings.isEmpty {
-                let stored = Set(try objects().flatMap { offsets($0.body) })
+                let stored = Set(try await objects().flatMap { offsets($0.body) })
                 #expect((0..<committed).allSatisfy { stored.contains($0) }, "committed \(committed) beyond the store, seed \(seed)")
             }
             if done { break }
         }
         #expect(committed == Int64(story.topic.records.count), "seed \(seed)")
-        if settings.isEmpty { check(try objects(), upTo: story.topic.records.count, seed) }
+        if settings.isEmpty { check(try await objects(), upTo: story.topic.records.count, seed) }
         return story.topic.records.count
     }
 
@@ -149,6 +170,35 @@ import TestSupport
         for seed in first..<first + 250 {
             let store = MemoryStore()
             _ = try await run(seed, on: store) { store.objects.map { ($0.key, $0.value.body, $0.value.metadata) } }
+        }
+    }
+
+    @Test func everyRecordOnceAfterCrashesUnderAivensTemplates() async throws {
+        let first = Self.seed()
+        print("seed \(first)")
+        for seed in first..<first + 150 {
+            let store = MemoryStore()
+            _ = try await run(seed, on: store, aiven: "p/") { store.objects.map { ($0.key, $0.value.body, $0.value.metadata) } }
+        }
+    }
+
+    @Test func everyRecordOnceAfterCrashesInGCS() async throws {
+        let first = Self.seed()
+        print("seed \(first)")
+        try await withOwnGCSStub { server in
+            let (store, pool) = try GCSEmulatorTests.store(server)
+            defer { pool.stop() }
+            for seed in first..<first + 3 {
+                let prefix = "law/\(UUID().uuidString)/"
+                _ = try await run(seed, on: store, aiven: prefix) {
+                    var objects: [(key: String, body: [UInt8], metadata: [String: String])] = []
+                    for key in try await store.list(prefix, limit: 10_000) {
+                        guard let info = try await store.head(key), let body = try await store.read(key, 0..<max(1, info.size)) else { continue }
+                        objects.append((key, body, info.metadata))
+                    }
+                    return objects
+                }
+            }
         }
     }
 

@@ -333,6 +333,27 @@ import TestSupport
         }
     }
 
+    @Test func theDoctorNamesWhatIsMissing() async throws {
+        try await withGCSStub { server in
+            func examined(_ settings: [String: String] = [:]) async throws -> [String: String] {
+                let doctor = Notes()
+                let configuration = try GCSSinkConfiguration(
+                    ["gcs.bucket.name": server.bucket, "gcs.endpoint": server.endpoint, "gcs.credentials.path": server.keyFile].merging(settings) { $1 })
+                try await GCSSinkConnector(configuration).examine(doctor)
+                return doctor.all
+            }
+            let well = try await examined()
+            #expect(well.values.allSatisfy { $0.hasPrefix("ok") }, "\(well)")
+            #expect(well["credentials"]?.contains(GCSServer.account) == true && well["conditional write"] != nil && well["delete"] != nil)
+            try server.set(["deny": ["storage.objects.create"]])
+            let denied = try await examined()
+            #expect(denied["bucket"]?.hasPrefix("ok") == true && denied["write"]?.contains("storage.objects.create") == true && denied["delete"] == nil)
+            try server.set(["deny": [String]()])
+            #expect(try await examined(["gcs.bucket.name": "nowhere"])["bucket"]?.contains("gcs.bucket_missing") == true)
+            #expect(try await examined(["gcs.credentials.path": "/nonexistent"])["credentials"]?.contains("gcs.credentials_missing") == true)
+        }
+    }
+
     /// The stub is Google's as far as Google's own client can tell.
     @Test func googlesClientWorksWithTheStub() async throws {
         try await withGCSStub { server in
@@ -366,4 +387,21 @@ final class CountingCodes: Sendable {
     private let codes = Mutex<[String]>([])
     func add(_ code: String) { codes.withLock { $0.append(code) } }
     var all: [String] { codes.withLock { $0 } }
+}
+
+/// What a doctor was told.
+private final class Notes: Doctor {
+    private let notes = Mutex<[String: String]>([:])
+    var all: [String: String] { notes.withLock { $0 } }
+    func step(_ name: String, _ body: () async throws -> String) async -> Bool {
+        do {
+            let found = try await body()
+            notes.withLock { $0[name] = "ok " + found }
+            return true
+        } catch {
+            notes.withLock { $0[name] = "\(error)" }
+            return false
+        }
+    }
+    func skip(_ name: String, _ reason: String) async { notes.withLock { $0[name] = "skipped " + reason } }
 }

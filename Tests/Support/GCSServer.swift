@@ -64,6 +64,14 @@ public func withGCSEmulator<T>(_ body: (GCSServer) async throws -> T) async thro
     return try await body(server)
 }
 
+/// Gives the body a stub of its own that asks for no credentials.
+public func withOwnGCSStub<T>(_ body: (GCSServer) async throws -> T) async throws -> T {
+    let server = try GCSServer.start("stub", directory: "/tmp/sluice-test-gcs-\(UUID().uuidString)")
+    defer { _ = try? Subprocess.run(Checkout.root + "/scripts/servers/gcs.sh", ["stop", server.directory]) }
+    try server.set(["anonymous": true])
+    return try await body(server)
+}
+
 /// Gives the body our own stub with its defaults; the tests that use it are of one serialized suite.
 public func withGCSStub<T>(_ body: (GCSServer) async throws -> T) async throws -> T {
     let server = try stub.withLock { server in

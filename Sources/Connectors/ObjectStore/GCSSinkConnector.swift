@@ -9,7 +9,7 @@ public struct GCSSinkConnector: SinkConnector {
         className: "io.aiven.kafka.connect.gcs.GcsSinkConnector", aliases: ["GcsSinkConnector", "GcsSink", "GCSSink"], version: "0.1.0",
         documentation: "Writes records to Google Cloud Storage as CSV, JSON, Parquet or Avro")
 
-    private let configuration: GCSSinkConfiguration
+    let configuration: GCSSinkConfiguration
 
     public init(_ configuration: GCSSinkConfiguration) throws { self.configuration = configuration }
 
@@ -37,9 +37,9 @@ public struct GCSSinkConnector: SinkConnector {
             ? "gcs.credentials.json" : configuration.credentialsDefault == true ? "gcs.credentials.default" : "gcs.credentials.path"
     }
 
-    private enum Patience { case task, validation }
+    enum Patience { case task, validation }
 
-    private func store(_ pool: BlockingPool, _ log: Logger, onRetry: @escaping @Sendable (String) -> Void, patience: Patience) throws -> GCSStore {
+    func store(_ pool: BlockingPool, _ log: Logger, onRetry: @escaping @Sendable (String) -> Void, patience: Patience) throws -> GCSStore {
         var settings = try configuration.clientSettings
         // Whoever asks for a validation waits for the answer.
         if patience == .validation { settings.retry = GCSRetry(initialDelay: 200, totalTimeout: 3000, maxAttempts: 2) }

@@ -12,5 +12,7 @@ public enum BuiltInConnectors {
     public static let sources: [any SourceConnector.Type] = [
         PostgresSource.self, SQLJob.self, FileStreamSource.self, CSVSource.self, HTTPSource.self, DatagenSource.self,
     ]
-    public static let sinks: [any SinkConnector.Type] = [FileStreamSink.self, S3SinkConnector.self, GCSSinkConnector.self, SnowflakeSinkConnector.self]
+    public static let sinks: [any SinkConnector.Type] = [
+        FileStreamSink.self, S3SinkConnector.self, AivenS3SinkConnector.self, GCSSinkConnector.self, SnowflakeSinkConnector.self,
+    ]
 }

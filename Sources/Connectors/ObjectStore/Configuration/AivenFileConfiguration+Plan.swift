@@ -12,7 +12,8 @@ extension AivenFileConfiguration {
             ? nil : "supported values are: \(OutputFields.Field.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", "))"
     }
 
-    func findings(fields: [String], compression: String, prefix: String) -> [Diagnostic] {
+    /// `template` replaces file.name.template.
+    func findings(fields: [String], compression: String, prefix: String, template replacing: String? = nil) -> [Diagnostic] {
         var findings: [Diagnostic] = []
         func check(_ key: String, _ body: () throws -> Void) {
             do { try body() } catch let error as ConnectorError {
@@ -23,7 +24,7 @@ extension AivenFileConfiguration {
         }
         check("file.name.timestamp.timezone") { _ = try zone }
         check("file.name.template") {
-            let template = try template(fields: fields, compression: compression, zone: .utc)
+            let template = try template(replacing, compression: compression, zone: .utc)
             if (nameTemplate ?? "").hasPrefix(".well-known/acme-challenge") {
                 throw PathFormat.Mistake(description: "cannot start with '.well-known/acme-challenge'")
             }
@@ -55,13 +56,13 @@ extension AivenFileConfiguration {
     // MARK: Parts
 
     var isParquet: Bool { type.lowercased() == "parquet" }
-    private var isAvro: Bool { type.lowercased() == "avro" }
+    var isAvro: Bool { type.lowercased() == "avro" }
     private var isSchemaless: Bool { !valueSchemas && valueConverter?.name.hasSuffix("JsonConverter") == true }
 
     var zone: TimeZoneRules { get throws { try TimeZoneRules(timezone) } }
 
-    private func template(fields: [String], compression: String, zone: TimeZoneRules) throws -> NameTemplate {
-        let given = nameTemplate.flatMap { $0.isEmpty ? nil : $0 }
+    private func template(_ replacing: String?, compression: String, zone: TimeZoneRules) throws -> NameTemplate {
+        let given = replacing ?? nameTemplate.flatMap { $0.isEmpty ? nil : $0 }
         return try NameTemplate(
             given ?? "{{topic}}-{{partition}}-{{start_offset}}\(isAvro ? ".avro" : "")\(Self.compression(compression).fileExtension)", zone: zone, dividing: true)
     }
@@ -114,8 +115,8 @@ extension AivenFileConfiguration {
 
     // MARK: The plan
 
-    func plan(fields: [String], compression: String, prefix: String, partSize: Int) throws -> SinkPlan {
-        let zone = try zone, template = try template(fields: fields, compression: compression, zone: zone), format = format(compression)
+    func plan(fields: [String], compression: String, prefix: String, template replacing: String? = nil, partSize: Int) throws -> SinkPlan {
+        let zone = try zone, template = try template(replacing, compression: compression, zone: zone), format = format(compression)
         var naming = FileNaming(topicsDirectory: "", fileExtension: format.fileExtension)
         naming.namePrefix = prefix
         naming.template = template
@@ -135,6 +136,7 @@ extension AivenFileConfiguration {
         plan.maxUncommitted = maxUncommitted
         plan.retryBackoff = kafkaRetryBackoff ?? 5000
         plan.flushOnStop = flushOnStop
+        plan.remembersSchemas = isSchemaless && (isParquet || isAvro)
         if !naming.isMetAgain {
             plan.warnings.append(
                 "The names of file.name.template depend on the wall clock or a counter, so that after a crash the records of files that were stored last may be stored once more; names of {{start_offset}} and record times (file.name.timestamp.source=EVENT) are met again"

@@ -13,13 +13,14 @@ struct AivenFileConfiguration: ConfigurationSection {
         check: Check { Int($0).map { $0 < 0 } == true ? "must be a non-negative integer number" : nil }) var maxRecords: Int
     @Field("file.max.bytes", default: "0", doc: "Bytes of a file after which it is stored; 0: no limit", group: "File", check: .atLeast(0)) var maxBytes: Int64
     @Field(
-        "file.name.timestamp.timezone", default: "Z", importance: .low, doc: "The time zone of timestamps in names: UTC, Europe/Berlin, +02:00", group: "File")
+        "file.name.timestamp.timezone", default: "Z", importance: .low, doc: "The time zone of timestamps in names: UTC, Europe/Berlin, +02:00", group: "File",
+        aliases: ["timestamp.timezone"])
     var timezone: String
     @Field(
         "file.name.timestamp.source", default: "EVENT", importance: .low,
         doc:
             "The time in names: EVENT (of the record), WALLCLOCK, or FIELD with file.name.timestamp.field. Unlike Aiven's, the default is EVENT: a file is then found under its name after a crash",
-        group: "File", check: .oneOfIgnoringCase(["EVENT", "RECORD", "WALLCLOCK", "FIELD"])) var timestampSource: String
+        group: "File", check: .oneOfIgnoringCase(["EVENT", "RECORD", "WALLCLOCK", "FIELD"]), aliases: ["timestamp.source"]) var timestampSource: String
     @Field("file.name.timestamp.field", importance: .low, doc: "The field of the value that holds the time in names; dots reach into structs", group: "Sluice")
     var timestampField: String?
     @Field(

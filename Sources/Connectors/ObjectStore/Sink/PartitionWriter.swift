@@ -175,6 +175,8 @@ final class PartitionWriter {
         defer { lane.keep(file, directory) }
         let isTombstones = file.identity.kind == .keys
         if let nulls = placed.nulls, !isTombstones { rows = (rows ?? Array(range)).filter { !nulls[$0] } }
+        // The older record stays should the newest be refused.
+        let before = context.plan.keepsNewest ? file : nil
         if context.plan.keepsNewest, let newest = rows.map({ $0.last }) ?? range.last {
             rows = [newest]
             file.forgetRows()
@@ -186,6 +188,7 @@ final class PartitionWriter {
                 try await add(contiguous ? all.slice(range) : all.select(rows!), contiguous ? nil : rows, from: range.lowerBound, of: placed, to: &file)
             }
         }
+        if let before, file.count == 0 { file = before }
         file.covers(last)
         if !context.plan.keepsNewest { try stream(&file, directory, lane, endingRows: false) }
     }

@@ -33,6 +33,8 @@ final class GCSClient: Sendable {
     private let pool: BlockingPool
     private let log: Logger
     private let onRetry: @Sendable (_ code: String) -> Void
+    /// When the token last used ends, in milliseconds since 1970.
+    private let tokenEnd = Mutex<Int64?>(nil)
     private let source = Mutex<(tokens: GoogleTokens, description: String)?>(nil)
 
     init(_ settings: Settings, pool: BlockingPool, log: Logger, onRetry: @escaping @Sendable (String) -> Void = { _ in }) {
@@ -43,6 +45,8 @@ final class GCSClient: Sendable {
     }
 
     var place: String { settings.endpoint.description }
+
+    var credentialsExpireIn: Double? { tokenEnd.withLock { $0 }.map { Double($0 - WallClock.milliseconds) / 1000 } }
 
     /// The answer of status 2xx or 308, or the refusal that is not worth another attempt. Throws `.retry` when attempts are used up.
     func send(_ call: GCSCall) async throws -> Result<HTTPResponse, GCSError> {
@@ -60,6 +64,13 @@ final class GCSClient: Sendable {
         error.connectorError(call.what, at: settings.endpoint, permission: call.permission, credentials: source.withLock { $0?.description } ?? "")
     }
 
+    /// Gets a token, and says for what.
+    func authorize() async throws -> String {
+        let token = try await tokens().token()
+        tokenEnd.withLock { $0 = token?.expires }
+        return source.withLock { $0?.description } ?? ""
+    }
+
     // MARK: One attempt
 
     enum Attempt: Sendable {
@@ -75,7 +86,10 @@ final class GCSClient: Sendable {
         while true {
             try Task.checkCancellation()
             let tokens = try tokens(), token: GoogleTokenRequest.Token?
-            do { token = try await tokens.token() } catch let error as ConnectorError where error.disposition == .retry {
+            do {
+                token = try await tokens.token()
+                tokenEnd.withLock { $0 = token?.expires }
+            } catch let error as ConnectorError where error.disposition == .retry {
                 return .again(error, code: "token", retryAfter: nil)
             }
             let response: HTTPResponse

@@ -32,10 +32,17 @@ final class GCSStore: ObjectStore {
 
     var place: String { client.place }
     var completesMetadata: Bool { false }
+    var credentialsExpireIn: Double? { client.credentialsExpireIn }
     private var endpoint: GCSEndpoint { client.settings.endpoint }
 
     /// Lists one name, which needs no permission that storing files exactly once does not need too.
     func prepare() async throws { _ = try await list("", limit: 1) }
+
+    /// What requests are authorized with, once a token was given for it.
+    func describeCredentials() async throws -> String {
+        let what = try await client.authorize()
+        return client.credentialsExpireIn.map { "\(what), a token for another \(Int($0)) s" } ?? what
+    }
 
     // MARK: Objects
 
@@ -189,7 +196,7 @@ final class GCSStore: ObjectStore {
     }
 
     func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
-        let session = try open(upload)
+        guard let session = sessions.withLock({ $0.open[upload.id] }) else { return try await completedBefore(upload, parts) }
         if ifAbsent, session.replaces != nil, session.replaces != "0" { return .exists }
         guard let completed = try await session.upload.complete() else {
             if ifAbsent { return .exists }
@@ -207,17 +214,26 @@ final class GCSStore: ObjectStore {
         return .stored
     }
 
+    /// The answer to an earlier attempt was lost on its way to the caller, if the object is the one that was sent.
+    private func completedBefore(_ upload: Upload, _ parts: [UploadedPart]) async throws -> PutOutcome {
+        guard let found = try await head(upload.key) else { throw gone(upload) }
+        let isOurs = found.size == parts.reduce(0) { $0 + Int64($1.size) } && found.metadata == upload.attributes.metadata
+        return isOurs ? .stored : .exists
+    }
+
     func abort(_ upload: Upload) async {
         guard let session = sessions.withLock({ $0.open.removeValue(forKey: upload.id) }) else { return }
         await session.upload.abort()
     }
 
     private func open(_ upload: Upload) throws -> Session {
-        guard let session = sessions.withLock({ $0.open[upload.id] }) else {
-            throw ConnectorError(
-                "gcs.upload_gone", .stop, "The unfinished upload of '\(upload.key)' to \(place) is gone",
-                hint: "Restart the task: the records are read again")
-        }
+        guard let session = sessions.withLock({ $0.open[upload.id] }) else { throw gone(upload) }
         return session
+    }
+
+    private func gone(_ upload: Upload) -> ConnectorError {
+        ConnectorError(
+            "gcs.upload_gone", .stop, "The unfinished upload of '\(upload.key)' to \(place) is gone",
+            hint: "Restart the task: the records are read again")
     }
 }

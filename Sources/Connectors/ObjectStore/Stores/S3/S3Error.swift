@@ -99,12 +99,13 @@ struct RetryPolicy: Sendable {
     var retries: Int
     /// Milliseconds before the first retry at most; doubles.
     var base: Int64
-    static let cap: Int64 = 20_000
+    /// The longest wait.
+    var cap: Int64 = 20_000
 
     /// Full jitter: anything up to the doubled base.
     func delay(attempt: Int, retryAfter: Int64?, random: (ClosedRange<Int64>) -> Int64 = { .random(in: $0) }) -> Int64 {
         if let retryAfter { return min(max(retryAfter, 0), 60_000) }
-        return random(0...min(Self.cap, base << Int64(min(attempt, 20))))
+        return random(0...min(cap, base << Int64(min(attempt, 20))))
     }
 }
 
