@@ -93,7 +93,7 @@ let package = Package(
         tests("ConnectorsHTTPTests", ["ConnectAPI", "ConnectorsHTTP", "JSON"]),
         tests("ConnectorsDatagenTests", ["ConnectAPI", "ConnectorsDatagen"]),
         tests("IntegrationTests", ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON"]),
-        tests("ChaosTests", ["ConnectAPI", "JSON"]),
+        tests("ChaosTests", ["ConnectAPI", "JSON", "Kafka"]),
     ],
     swiftLanguageModes: [.v6]
 )

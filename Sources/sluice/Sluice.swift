@@ -19,6 +19,7 @@ struct Sluice {
             case "tap": try await TapCommand(arguments.dropFirst()).run()
             case "validate": try await ValidateCommand(arguments.dropFirst()).run()
             case "doctor": try await DoctorCommand(arguments.dropFirst()).run()
+            case "migrate": try await MigrateCommand(arguments.dropFirst()).run()
             case "version", "--version", "-v": Output.line("sluice \(version)")
             case "help", "--help", "-h": Output.line(Usage.text)
             case nil:

@@ -38,6 +38,10 @@ enum Usage {
           sluice doctor FILE...
               Tries what connectors will do, step by step: credentials, clock, buckets, writes, grants. Exit status 2 when a step fails.
 
+          sluice migrate WORKER_CONFIG --data-dir DIR [--execute]
+              Moves a data directory to Kafka: topics, source positions, sink offsets, connectors. Prints what it would do; --execute does it.
+              WORKER_CONFIG names bootstrap.servers, group.id and the three storage topics. Nothing that is in Kafka already is overwritten.
+
           sluice version
         """
 }

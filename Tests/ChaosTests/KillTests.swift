@@ -14,7 +14,7 @@ import TestSupport
         let server = try S3Server.start(), bucket = uniqueBucket()
         try await withPostgres { database in
             try await withTemporaryDirectory { directory in
-                try database.sql(Self.schema)
+                try database.sql(JournaledWork.schema(rows: 30_000))
                 let worker = try SluiceWorker(directory: directory)
                 try worker.configure(
                     "source",
@@ -36,13 +36,8 @@ import TestSupport
                         "store.url": server.endpoint, "s3.bucket.name": bucket, "s3.bucket.create": "true", "s3.region": server.region,
                         "aws.access.key.id": server.accessKey, "aws.secret.access.key": server.secret,
                     ]) { $1 })
-                let writer = try Subprocess.start(
-                    "bash", ["-c", "while psql -qXAt -v ON_ERROR_STOP=1 -c 'call work(40)'; do :; done"],
-                    environment: [
-                        "PGHOST": "127.0.0.1", "PGPORT": String(database.port), "PGUSER": "postgres", "PGPASSWORD": "postgres",
-                        "PGDATABASE": database.name,
-                    ])
-                defer { kill(-writer.pid, SIGKILL) }
+                let work = try JournaledWork.start(on: database)
+                defer { work.stop() }
 
                 for round in 1...rounds {
                     try worker.start()
@@ -52,9 +47,7 @@ import TestSupport
                     worker.kill()
                 }
 
-                kill(-writer.pid, SIGKILL)
-                writer.wait()
-                try database.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like 'call work%'")
+                work.stop()
                 try worker.start()
                 let last = try database.sql("select max(seq) from journal where op <> 'd'")
                 let objects = [server.endpoint, server.accessKey, server.secret, bucket, directory + "/bucket"]
@@ -80,41 +73,6 @@ import TestSupport
         }
         try server.stop()
     }
-
-    /// Every change writes itself into a journal in its own transaction; the journal is not published.
-    private static let schema = """
-        create table items (id int primary key, seq bigint not null, filler text);
-        create table journal (seq bigint primary key, id int not null, op char(1) not null);
-        create sequence seq;
-        insert into items select i, nextval('seq'), repeat('x', 100) from generate_series(1, 30000) i;
-        create procedure work(rounds int) language plpgsql as $$
-        declare s bigint; k int; dice float; done int;
-        begin
-            for i in 1..rounds loop
-                -- One lock a transaction: the journal's order is the commit order.
-                perform pg_advisory_xact_lock(1);
-                for j in 1..(1 + floor(random() * 8)::int) loop
-                    k := 1 + floor(random() * 33000)::int;
-                    s := nextval('seq');
-                    dice := random();
-                    if dice < 0.15 then
-                        delete from items where id = k;
-                        get diagnostics done = row_count;
-                        if done > 0 then insert into journal values (s, k, 'd'); end if;
-                    else
-                        update items set seq = s where id = k;
-                        get diagnostics done = row_count;
-                        if done > 0 then insert into journal values (s, k, 'u');
-                        else
-                            insert into items values (k, s, repeat('y', 100));
-                            insert into journal values (s, k, 'c');
-                        end if;
-                    end if;
-                end loop;
-                commit;
-            end loop;
-        end $$;
-        """
 
     /// Brings the objects of a bucket that are not there yet into a directory.
     private static let download = """

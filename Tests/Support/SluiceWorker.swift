@@ -71,10 +71,10 @@ public final class SluiceWorker {
     }
 
     /// Asks every 50 ms until the condition holds; throws with the log's end when it does not within the time.
-    public func wait(_ what: String, seconds: Double = 60, until condition: () throws -> Bool) async throws {
+    public func wait(_ what: String, seconds: Double = 60, until condition: () async throws -> Bool) async throws {
         let deadline = Date().addingTimeInterval(seconds)
         while Date() < deadline {
-            if (try? condition()) == true { return }
+            if (try? await condition()) == true { return }
             try await Task.sleep(for: .milliseconds(50))
         }
         throw Subprocess.Failure(command: "waiting until \(what)", status: 1, output: String(log.suffix(3000)))

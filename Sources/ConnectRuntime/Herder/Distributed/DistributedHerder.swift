@@ -176,24 +176,19 @@ package actor DistributedHerder: WorkerHerder {
         // Between two leaders there is none for a moment; waiting is better than a 409.
         for _ in 0..<100 {
             if leadership != nil {
-                try await confirmLeadership()
-                return try await body(self)
-            }
-            if owned[0] == nil, let leader = try? await group.owner(of: 0), !leader.workerID.isEmpty, leader.workerID != workerInfo().workerID {
+                do {
+                    try await group.confirm(0)
+                    return try await body(self)
+                } catch let error as ConnectorError where error.code == KafkaError.staleMember {
+                    // Nothing was written: a write asks first, too.
+                    report.info("Another worker leads now: \(error.message)")
+                }
+            } else if owned[0] == nil, let leader = try? await group.owner(of: 0), !leader.workerID.isEmpty, leader.workerID != workerInfo().workerID {
                 throw RequestForward(workerID: leader.workerID)
             }
             try await Task.sleep(for: .milliseconds(100))
         }
         throw HerderError(
             409, "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.")
-    }
-
-    private func confirmLeadership() async throws {
-        do {
-            try await group.confirm(0)
-        } catch let error as ConnectorError where error.code == KafkaError.staleMember {
-            throw HerderError(
-                409, "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config change)")
-        }
     }
 }

@@ -144,12 +144,20 @@ package actor WorkerGroup {
 
     // MARK: What the leader asks
 
-    /// Throws unless the coordinator still has this worker as the owner of the slot: before a leader writes, it asks.
+    /// Throws unless the coordinator still has this worker as the owner of the slot: before a leader writes, it asks. While the group
+    /// rebalances there is no answer, and it is waited for.
     package func confirm(_ slot: Int) async throws {
-        guard let epoch = epochs[slot] else {
-            throw ConnectorError(KafkaError.staleMember, .retry, "This worker does not lead the group \(name) any more")
+        let deadline = ContinuousClock.now + .seconds(15)
+        while true {
+            guard let epoch = epochs[slot] else {
+                throw ConnectorError(KafkaError.staleMember, .retry, "This worker does not lead the group \(name) any more")
+            }
+            do {
+                return try await commit([slot: epoch])
+            } catch let error as ConnectorError where error.code == KafkaError.staleMember && ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(50))
+            }
         }
-        try await commit([slot: epoch])
     }
 
     /// Who claimed which slot last; who went since is still named until another claims.

@@ -18,6 +18,12 @@ package final class KafkaLog: Log {
     private let offsets: any SourceOffsetStore
     /// The group whose sources write in transactions; nil: none do.
     private let exactlyOnce: String?
+    /// The run of each producer that writes in transactions, for what it stages.
+    private let transactional = Mutex<[TaskID: WeakAppender]>([:])
+
+    private struct WeakAppender: Sendable {
+        weak let appender: TransactionalAppender?
+    }
     /// Answers for groups without being a member of them.
     private let admin: Mutex<KafkaAdmin?> = Mutex(nil)
 
@@ -45,16 +51,20 @@ package final class KafkaLog: Log {
         // Dead letters and single workers have no epoch, and no transactions.
         guard let exactlyOnce, producer.epoch > 0 else { return KafkaAppender(self, producer) }
         let id = ExactlyOnceSupport.transactionalID(group: exactlyOnce, connector: producer.connector, task: producer.task)
-        return TransactionalAppender(producer, topics: topicCreator, offsets: offsets) { [clients] in
+        let appender = TransactionalAppender(producer, topics: topicCreator, offsets: offsets) { [clients] in
             try clients.producer(
                 "connector-producer-\(producer.connector)-\(producer.task)", config: producer.config,
                 // Kafka Connect's other defaults hold; a transaction survives a broker's restart.
                 defaults: ["transactional.id": id, "enable.idempotence": "true", "max.in.flight.requests.per.connection": "5", "linger.ms": "1"])
         }
+        transactional.withLock { $0[TaskID(producer.connector, producer.task)] = WeakAppender(appender: appender) }
+        return appender
     }
 
     package func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws {
-        try await appender(for: producer).append(Frame(batches, at: nil)).durable()
+        // A run has one transactional id, and so one way in.
+        let running = transactional.withLock { $0[TaskID(producer.connector, producer.task)]?.appender }
+        try await (running ?? appender(for: producer)).append(Frame(batches, at: nil)).durable()
     }
 
     /// What was sent stays: it is in the topics already.

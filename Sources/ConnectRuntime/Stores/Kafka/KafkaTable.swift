@@ -50,14 +50,27 @@ package final class KafkaTable<State: Sendable, Change: Sendable>: Sendable {
 
     /// Reads the topic to its end and follows it until `close`.
     package func open() async throws {
-        let count = try await consumer.partitionCounts(topic: topic)[topic] ?? 0
-        guard count > 0 else { throw ConnectorError("kafka.unknown_topic", .retry, "The topic \(topic) is not there yet") }
-        let first = try await consumer.offsets(of: (0..<count).map { TopicPartition(topic, $0) }, at: .beginning)
+        let first = try await beginnings()
         progress.withLock { $0.next = first }
         try await consumer.assign(first)
         pump.withLock { $0 = Task { await self.follow() } }
         try await readToEnd()
         isOpen.store(true, ordering: .releasing)
+    }
+
+    /// A topic just made takes a moment to be known everywhere.
+    private func beginnings() async throws -> [TopicPartition: Int64] {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            do {
+                guard let count = try await consumer.partitionCounts(topic: topic)[topic] else {
+                    throw ConnectorError(KafkaError.unknownTopic, .retry, "The topic \(topic) is not there")
+                }
+                return try await consumer.offsets(of: (0..<count).map { TopicPartition(topic, $0) }, at: .beginning)
+            } catch let error as ConnectorError where error.disposition == .retry && ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
     }
 
     package func close() async {

@@ -30,7 +30,7 @@ package struct WorkerClients: Sendable {
                     "group.id": group, "session.timeout.ms": given("session.timeout.ms", "10000"),
                     "heartbeat.interval.ms": given("heartbeat.interval.ms", "3000"), "max.poll.interval.ms": given("rebalance.timeout.ms", "60000"),
                     // Slots are added as partitions; the group must see them soon.
-                    "metadata.max.age.ms": "2000", "partition.assignment.strategy": "cooperative-sticky",
+                    "topic.metadata.refresh.interval.ms": "2000", "partition.assignment.strategy": "cooperative-sticky",
                 ]))
     }
 }
