@@ -227,8 +227,9 @@ enum Recording {
         try Data(contentsOf: Bundle.module.resourceURL!.appendingPathComponent("Golden/debezium/\(path)"))
     }
 
+    /// What was played while recording; `Tests/Debezium/parity.py` plays the same files.
     static func sql(_ name: String) throws -> String {
-        try String(decoding: bytes("inputs/\(name).sql"), as: UTF8.self).replacingOccurrences(
-            of: "\\ir row_typical.sql", with: String(decoding: bytes("inputs/row_typical.sql"), as: UTF8.self))
+        func text(_ name: String) throws -> String { try String(contentsOfFile: "\(Checkout.root)/Tests/Debezium/\(name).sql", encoding: .utf8) }
+        return try text(name).replacingOccurrences(of: "\\ir row_typical.sql", with: text("row_typical"))
     }
 }

@@ -125,8 +125,12 @@ import Testing
                 try execute(db, "p", "", type: "pause-snapshot")
                 try execute(db, "u", "", type: "no-such-signal")
                 try execute(db, "l", #"{"message": "at {}"}"#, type: "log")
-                try execute(db, "s2", #"{"data-collections": ["public.a"]}"#)
-                try execute(db, "p2", "", type: "pause-snapshot")
+                // In one transaction: paused before the first chunk is read.
+                try db.sql(
+                    """
+                    begin; insert into debezium_signal values ('s2', 'execute-snapshot', '{"data-collections": ["public.a"]}'), ('p2', 'pause-snapshot', '');
+                    commit
+                    """)
                 try await eventually("paused") { types().last == "PAUSED" }
                 let seen = reads(recorder, "a").count
                 try execute(db, "r2", "", type: "resume-snapshot")

@@ -177,6 +177,25 @@ import Testing
         }
     }
 
+    /// The stream says nothing of ALTER TYPE: a value tells.
+    @Test func enumLabelsGrowWithTheirType() async throws {
+        try await withPostgres { db in
+            try db.sql("create type mood as enum ('sad', 'ok'); create domain feeling as mood; create table a(id int primary key, m mood, f feeling)")
+            let recorder = Recorder()
+            try await db.runSource(into: recorder) {
+                try db.sql("insert into a values (1, 'sad', 'ok')")
+                try await eventually("streaming") { recorder.count == 1 }
+                try db.sql("alter type mood add value 'happy' before 'sad'")
+                try db.sql("insert into a values (2, 'happy', 'sad')")
+                try await eventually("the new label") { recorder.count == 2 }
+                try db.sql("alter type mood rename value 'happy' to 'glad'; insert into a values (3, 'glad', 'glad'), (4, null, null)")
+                try await eventually("all rows are there") { recorder.count == 4 }
+            }
+            #expect(ids(recorder, "a") == [1, 2, 3, 4])
+            #expect(recorder.allowed("m") == ["sad,ok", "happy,sad,ok", "glad,sad,ok", "glad,sad,ok"])
+        }
+    }
+
     /// hstore has no binary decoder: the stream goes on in text when a table gets such a column.
     @Test func binaryGivesWayToTextWithoutLoss() async throws {
         try await withPostgres { db in

@@ -16,6 +16,8 @@ final class Recorder: SourceOutput {
         let headers: [String: Value]
         /// Positions in `after` of values the server did not send.
         let unavailable: [Int]
+        /// The schema of `after`.
+        let row: Schema?
 
         private func member(_ name: String, of value: Value?, _ names: [String]) -> Value? {
             guard case .struct(let members)? = value, let i = names.firstIndex(of: name) else { return nil }
@@ -112,9 +114,10 @@ final class Recorder: SourceOutput {
             if case .struct(let members)? = batch.value?.storage, members.count > 1, case .struct(let fields) = members[1].storage {
                 unavailable = fields.indices.filter { fields[$0].unavailable?[row] ?? false }
             }
+            let schema = batch.value.flatMap { value in value.schema.fields.first { $0.name == "after" }?.schema }
             return Event(
                 topic: batch.topic, key: batch.key?[row], value: batch.isTombstone(row) ? nil : batch.value?[row], headers: headers,
-                unavailable: unavailable)
+                unavailable: unavailable, row: schema)
         }
     }
 
@@ -126,6 +129,9 @@ final class Recorder: SourceOutput {
     var largestFrame: Int { state.withLock { $0.frameSizes.max() ?? 0 } }
     func set(position: SourcePosition?) { state.withLock { $0.position = position } }
     func events(_ table: String) -> [Event] { events.filter { $0.topic.hasSuffix("." + table) } }
+
+    /// The labels an enum's field allows, event by event.
+    func allowed(_ field: String) -> [String?] { events.map { $0.row?.fields.first { $0.name == field }?.schema.parameter("allowed") } }
 
     /// What a reader of the topic ends up with: the last value of each key.
     func table(_ table: String) -> [Value: Value] {

@@ -54,7 +54,8 @@ package struct PostgresSource: SourceConnector {
     package func makeTask(
         _ configuration: [String: String], resumingAt positions: [SourcePosition], _ context: TaskContext
     ) async throws -> sending PostgresSourceTask {
-        try PostgresSourceTask(self.configuration, resumingAt: positions, context)
+        for note in self.configuration.ineffective(configuration) { context.log.warn(note) }
+        return try PostgresSourceTask(self.configuration, resumingAt: positions, context)
     }
 
     /// An offset must be one `StreamPosition` can read.

@@ -11,6 +11,10 @@ struct CaptureFilter: Sendable {
     private let messages: Rule
     private let snapshot: PatternList?
     private let signalTable: String?
+    private let database: String
+    private let ignoresBuiltin: Bool
+    private let propagatedColumns: PatternList?
+    private let propagatedTypes: PatternList?
     private let masks: ColumnMaskRules
     private let keys: [(table: PatternList, columns: [String])]
 
@@ -35,6 +39,10 @@ struct CaptureFilter: Sendable {
         messages = try Rule(configuration.messagePrefixIncludeList, configuration.messagePrefixExcludeList)
         snapshot = try configuration.snapshotIncludeCollectionList.map(PatternList.init).flatMap { $0.texts.isEmpty ? nil : $0 }
         signalTable = configuration.signalDataCollection
+        database = configuration.databaseDbname ?? ""
+        ignoresBuiltin = configuration.tableIgnoreBuiltin
+        propagatedColumns = try configuration.columnPropagateSourceType.map(PatternList.init)
+        propagatedTypes = try configuration.datatypePropagateSourceType.map(PatternList.init)
         masks = try ColumnMaskRules(configuration)
         keys = try Self.keyRules(configuration.messageKeyColumns ?? "")
     }
@@ -55,10 +63,22 @@ struct CaptureFilter: Sendable {
     func captures(schema: String, table: String) -> Bool {
         let subject = "\(schema).\(table)"
         if subject == signalTable { return true }
+        // PostGIS keeps its table of reference systems among the user's own.
+        if ignoresBuiltin, table == "spatial_ref_sys" { return false }
         return schemas.passes(schema) && tables.passes(subject)
     }
 
     func capturesColumn(_ column: String, schema: String, table: String) -> Bool { columns.passes("\(schema).\(table).\(column)") }
+
+    /// Whether the column's field tells its type, by the column's name or by the type's.
+    func propagatesType(of column: String, _ type: String, schema: String, table: String) -> Bool {
+        func matches(_ patterns: PatternList?, _ name: String) -> Bool {
+            guard let patterns else { return false }
+            let subject = "\(schema).\(table).\(name)"
+            return patterns.matches(subject) || patterns.matches("\(database).\(subject)")
+        }
+        return matches(propagatedColumns, column) || matches(propagatedTypes, type)
+    }
 
     /// What hides or cuts a column; nil: nothing.
     func mask(_ column: String, schema: String, table: String) -> ColumnMask? { masks.mask(column, schema: schema, table: table) }

@@ -52,7 +52,8 @@ struct CatalogQueries {
         let columns = try await connection.query(
             """
             SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated = 's',
-              CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END
+              CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
+              pg_catalog.col_description(a.attrelid, a.attnum)
             FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
             WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
             ORDER BY a.attrelid, a.attnum
@@ -61,7 +62,7 @@ struct CatalogQueries {
         for row in 0..<columns.count {
             let column = ColumnDefinition(
                 name: columns.text(row, 2), typeOID: UInt32(columns.text(row, 3)) ?? 0, typeModifier: Int32(columns.text(row, 4)) ?? -1,
-                isNotNull: columns.isTrue(row, 5), defaultExpression: columns[row, 7], isGenerated: columns.isTrue(row, 6))
+                isNotNull: columns.isTrue(row, 5), defaultExpression: columns[row, 7], isGenerated: columns.isTrue(row, 6), comment: columns[row, 8])
             columnsOf[UInt32(columns.text(row, 0)) ?? 0, default: ([], [])].definitions.append(column)
             columnsOf[UInt32(columns.text(row, 0)) ?? 0, default: ([], [])].numbers.append(columns.text(row, 1))
         }

@@ -23,7 +23,12 @@ struct SchemaFactory: Sendable {
             table, types: types, topic: configuration.topic(configuration.topicPrefix ?? "", table.schema, table.name), conversion: conversion,
             source: source, includes: { filter.capturesColumn($0.name, schema: table.schema, table: table.name) },
             keyColumnNames: filter.keyColumns(schema: table.schema, table: table.name),
-            mask: { filter.mask($0.name, schema: table.schema, table: table.name) })
+            mask: { filter.mask($0.name, schema: table.schema, table: table.name) },
+            describes: { column, type in
+                SourceDescription(
+                    of: column, type, comment: configuration.includeSchemaComments,
+                    sourceType: filter.propagatesType(of: column.name, type.name, schema: table.schema, table: table.name))
+            })
         if warns, !schema.omitted.isEmpty {
             log.warn(
                 "Table \(table.schema).\(table.name): left out columns of types that are not supported: \(schema.omitted.joined(separator: ", ")). "

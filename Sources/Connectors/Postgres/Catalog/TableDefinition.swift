@@ -24,6 +24,8 @@ struct ColumnDefinition: Sendable, Hashable {
     let defaultExpression: String?
     /// A generated STORED column: absent from pgoutput before PostgreSQL 18.
     let isGenerated: Bool
+    /// COMMENT ON COLUMN.
+    var comment: String?
 }
 
 /// What the catalog says of a table; a Relation message of the stream is laid over it (names, order and types are the message's).

@@ -29,11 +29,12 @@ final class TableSchema: Sendable {
     ///   - includes: the column filter; key columns stay in the key whatever it says.
     ///   - keyColumnNames: `message.key.columns` for this table; nil: the definition's key.
     ///   - mask: what hides or cuts a column; only character types are.
+    ///   - describes: what a column's field tells of its source.
     /// - Throws: `postgres.key_column_missing` when a key column is not a column of the table or cannot be read.
     init(
         _ definition: TableDefinition, types: [UInt32: TypeDefinition], topic: String, conversion: ValueConversion, source: SourceIdentity,
         includes: (ColumnDefinition) -> Bool = { _ in true }, keyColumnNames: [String]? = nil,
-        mask: (ColumnDefinition) -> ColumnMask? = { _ in nil }
+        mask: (ColumnDefinition) -> ColumnMask? = { _ in nil }, describes: (ColumnDefinition, TypeDefinition) -> SourceDescription = { _, _ in .init() }
     ) throws {
         let keyPositions =
             try keyColumnNames?.map { name in
@@ -45,16 +46,18 @@ final class TableSchema: Sendable {
         for (position, column) in definition.columns.enumerated() {
             let inValue = includes(column)
             guard inValue || keyPositions.contains(position) else { continue }
-            guard let resolved = resolver.resolve(column) else {
+            guard var resolved = resolver.resolve(column) else {
                 omitted.append("\(column.name) \(types[column.typeOID]?.name ?? "oid \(column.typeOID)")")
                 continue
             }
+            if let type = types[column.typeOID] { resolved.schema = describes(column, type).applied(to: resolved.schema) }
             let mask = resolved.isCharacter ? mask(column) : nil, length = column.typeModifier >= 4 ? Int(column.typeModifier) - 4 : nil
             columns.append(
                 TableColumn(
                     name: column.name, field: conversion.fieldNames.fieldName(column.name), position: position, inValue: inValue,
                     schema: mask?.parameter(length: length).map { resolved.schema.adding($0) } ?? resolved.schema, decoder: resolved.decoder,
                     mask: mask, length: length, hasBinaryDecoder: resolved.isBinaryCapable,
+                    labels: resolver.labels(column.typeOID),
                     // Not `nil`: that could be read as the value null.
                     filler: column.isNotNull ? resolved.schema.defaultValue ?? resolved.zero : Value?.none))
         }
@@ -113,6 +116,8 @@ struct TableColumn: Sendable {
     /// The `n` of `varchar(n)` and `char(n)`.
     let length: Int?
     let hasBinaryDecoder: Bool
+    /// The labels of an enum type.
+    let labels: [String]
     /// What stands for a null of a NOT NULL column, as in the old tuple of a delete that has only identity columns: the default, else the
     /// type's zero. nil: the column is nullable.
     let filler: Value?
@@ -128,7 +133,8 @@ extension TableDefinition {
             ColumnDefinition(
                 name: column.name, typeOID: column.typeOID, typeModifier: column.typeModifier,
                 isNotNull: known[column.name]?.isNotNull ?? (catalog == nil && column.isIdentity && relation.replicaIdentity == "d"),
-                defaultExpression: known[column.name]?.defaultExpression, isGenerated: known[column.name]?.isGenerated ?? false)
+                defaultExpression: known[column.name]?.defaultExpression, isGenerated: known[column.name]?.isGenerated ?? false,
+                comment: known[column.name]?.comment)
         }
         let key: [Int]
         if let catalog {
@@ -145,7 +151,7 @@ extension TableDefinition {
 
 extension Schema {
     /// A copy with one more parameter.
-    fileprivate func adding(_ parameter: Parameter) -> Schema {
+    func adding(_ parameter: Parameter) -> Schema {
         Schema(
             type, optional: isOptional, name: name, version: version, doc: doc, parameters: parameters + [parameter], default: defaultValue,
             fields: fields, element: element, key: key)

@@ -41,6 +41,9 @@ struct TypeResolver {
         }
     }
 
+    /// The labels of an enum type or of a domain over one; empty for others.
+    func labels(_ oid: UInt32) -> [String] { types[root(oid)]?.labels ?? [] }
+
     private func root(_ oid: UInt32, depth: Int = 0) -> UInt32 {
         guard depth < 32, let type = types[oid], type.kind == .domain else { return oid }
         return root(type.baseOID, depth: depth + 1)

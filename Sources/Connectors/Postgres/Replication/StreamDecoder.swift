@@ -13,6 +13,8 @@ struct StreamDecoder {
         case relation(RelationMessage)
         /// Enough is gathered: take the frame.
         case frameIsFull
+        /// A change has an enum label the table's schema does not know: `define` it again; the change comes once more.
+        case label(RelationMessage)
         /// A transaction that wrote into the signal table has ended.
         case signals([Signal])
     }
@@ -27,6 +29,8 @@ struct StreamDecoder {
         var creates = 0, updates = 0, deletes = 0, truncates = 0, messages = 0, filtered = 0, transactions = 0
         /// Values that could not be converted and became null.
         var erroneous = 0
+        /// Updates left out because no captured column changed.
+        var unchanged = 0
         var events: Int { creates + updates + deletes + truncates + messages }
     }
 
@@ -99,6 +103,10 @@ struct StreamDecoder {
         let units: LaterUnits
         /// It is the signal table.
         let isSignal: Bool
+        let relation: RelationMessage
+        /// nil: no column is an enum.
+        let labels: EnumLabels?
+        var askedLabels: Set<[UInt8]> = []
         /// A value of it could not be converted, which has been said.
         var hasFailed = false
     }
@@ -106,7 +114,10 @@ struct StreamDecoder {
     /// `skipped.operations`
     struct Skips: Sendable {
         var creates = false, updates = false, deletes = false, truncates = true
-        init(_ operations: [String]) {
+        /// `skip.messages.without.change`
+        let unchanged: Bool
+        init(_ operations: [String], unchanged: Bool = false) {
+            self.unchanged = unchanged
             creates = operations.contains("c")
             updates = operations.contains("u")
             deletes = operations.contains("d")
@@ -148,7 +159,10 @@ struct StreamDecoder {
             switch try ReplicationFrame.parse(frame) {
             case .keepalive(let keepalive): if transaction == nil { keepaliveLSN = max(keepaliveLSN, keepalive.walEnd) }
             case .data(let data):
-                if let pause = try accept(UnsafeRawBufferPointer(rebasing: frame[data.payload]), start: data.start) { return pause }
+                if let pause = try accept(UnsafeRawBufferPointer(rebasing: frame[data.payload]), start: data.start) {
+                    if case .label = pause { offset -= 4 + length }
+                    return pause
+                }
                 if rows >= limits.rows || isOverBytes() { return .frameIsFull }
             }
         }
@@ -169,7 +183,10 @@ struct StreamDecoder {
 
     private mutating func accept(_ message: UnsafeRawBufferPointer, start: UInt64) throws -> Pause? {
         switch try PgOutputMessage.parse(message) {
-        case .change(let change): try append(change, message, start)
+        case .change(let change):
+            let i = try slot(of: change.relation, start)
+            if let relation = try unknownLabel(of: change, in: message, i) { return .label(relation) }
+            try append(change, message, start, i)
         case .begin(let begin):
             var info = ChangeInfo()
             info.xid = begin.xid
@@ -198,18 +215,25 @@ struct StreamDecoder {
     }
 
     @inline(__always)
-    private mutating func append(_ change: RowChange, _ message: UnsafeRawBufferPointer, _ lsn: UInt64) throws {
+    private mutating func slot(of relation: UInt32, _ lsn: UInt64) throws -> Int {
+        if relation == lastOID { return lastTable }
+        guard let found = tables[relation] else { throw Self.unknownRelation(relation, lsn) }
+        lastOID = relation
+        lastTable = found
+        return found
+    }
+
+    /// The table's description when a change has a label it does not know; each label is asked for once.
+    @inline(__always)
+    private mutating func unknownLabel(of change: RowChange, in message: UnsafeRawBufferPointer, _ i: Int) throws -> RelationMessage? {
+        guard let labels = slots[i].labels, change.newTuple >= 0, let label = try labels.unknown(in: message, at: change.newTuple) else { return nil }
+        return slots[i].askedLabels.insert(label).inserted ? slots[i].relation : nil
+    }
+
+    @inline(__always)
+    private mutating func append(_ change: RowChange, _ message: UnsafeRawBufferPointer, _ lsn: UInt64, _ i: Int) throws {
         let admitted = filter.admits(lsn: lsn)
         guard admitted || control.transactionTopic != nil || control.signalTable != nil else { return }
-        let i: Int
-        if change.relation == lastOID {
-            i = lastTable
-        } else {
-            guard let found = tables[change.relation] else { throw Self.unknownRelation(change.relation, lsn) }
-            i = found
-            lastOID = change.relation
-            lastTable = found
-        }
         guard transaction != nil else { throw Self.outsideTransaction(lsn) }
         // A signal is acted on once its transaction has ended, so also when its row was emitted before a restart.
         if slots[i].isSignal, !filter.skipsTransaction, let signal = try Signal(change, in: message) { signals.append(signal) }
@@ -220,6 +244,10 @@ struct StreamDecoder {
         guard slots[i].builder != nil, part != .none, admits(change.kind) else {
             counts.filtered += 1
             if slots[i].name == watch?.table { watch?.isStale = true }
+            return
+        }
+        if skips.unchanged, change.oldIsFull, try slots[i].builder!.schema.isUnchanged(change, in: message) {
+            counts.unchanged += 1
             return
         }
         if control.transactionTopic != nil {
@@ -352,12 +380,13 @@ struct StreamDecoder {
     /// Says how a table's changes are read from now on; nil: they are not captured.
     mutating func define(_ relation: RelationMessage, _ schema: TableSchema?) {
         let name = "\(relation.schema).\(relation.name)"
-        let table = Table(
+        var table = Table(
             name: name, builder: schema.map { ChangeBatchBuilder($0) }, units: LaterUnits(position.laterUnits, relation, schema),
-            isSignal: name == control.signalTable)
+            isSignal: name == control.signalTable, relation: relation, labels: schema.flatMap { EnumLabels($0) })
         if let i = tables[relation.oid] {
             if let known = slots[i].builder?.schema, let schema, known.describesTheSame(as: schema) { return }
             finishBuilder(i)
+            table.askedLabels = slots[i].askedLabels
             slots[i] = table
             if name == watch?.table { watch?.isStale = true }
         } else {

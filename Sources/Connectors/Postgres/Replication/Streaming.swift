@@ -32,7 +32,7 @@ struct Streaming {
     }
 
     func run(from start: StreamPosition, binary: Bool) async throws {
-        let progress = StreamProgress(start: start.committed), metrics = StreamingMetrics(context, server: server)
+        let progress = StreamProgress(start: start.committed), metrics = StreamingMetrics(context, server: server, tags: configuration.metricTags)
         let tracker = FlushTracker(flushed: configuration.flushesLSN ? start.committed : 0), output = output
         let monitor = SlotMonitor(
             parameters: parameters, slot: slot, context: context, server: server, progress: progress, metrics: metrics,
@@ -71,7 +71,8 @@ struct Streaming {
         let records = ControlRecords(source: configuration.sourceIdentity, conversion: configuration.valueConversion)
         let filter = filter
         let decoder = StreamDecoder(
-            resumingAt: start, fingerprint: fingerprint, skips: .init(configuration.skippedOperations),
+            resumingAt: start, fingerprint: fingerprint,
+            skips: .init(configuration.skippedOperations, unchanged: configuration.skipMessagesWithoutChange),
             control: .init(
                 records: records, messageTopic: configuration.topic(server, "message"), capturesMessage: { filter.capturesMessage(prefix: $0) },
                 transactionTopic: configuration.provideTransactionMetadata ? configuration.topic(server, configuration.topicTransaction) : nil,
@@ -81,10 +82,14 @@ struct Streaming {
             decoder: decoder, output: output, tracker: tracker, progress: progress, server: server, metrics: metrics,
             heartbeat: Heartbeat(configuration, records, parameters, context.log),
             incremental: IncrementalSnapshot(configuration, parameters, catalog, context, resuming: start.incremental),
-            file: configuration.signalFileChannel(context.log), idleInterval: statusInterval, log: context.log)
+            file: configuration.signalFileChannel(context.log), idleInterval: statusInterval, failsOnConversion: configuration.failsOnConversion,
+            log: context.log)
     }
 
-    private func makeQueue() -> ChunkQueue { ChunkQueue(capacity: max(2 << 20, min(16 << 20, context.memoryBudget / 8))) }
+    private func makeQueue() -> ChunkQueue {
+        let most = configuration.maxQueueSizeInBytes
+        return ChunkQueue(capacity: min(max(2 << 20, min(16 << 20, context.memoryBudget / 8)), most > 0 ? max(64 << 10, Int(most)) : .max))
+    }
 
     private func flushed(_ tracker: FlushTracker) -> @Sendable () -> UInt64 {
         let output = output, flushes = configuration.flushesLSN
@@ -153,10 +158,9 @@ struct Streaming {
                 case .signals(let signals): try await pipeline.handle(signals)
                 case .relation(let relation):
                     try await settle(&pipeline)
-                    let schema = try await catalog.schema(relation)
-                    // Changes of it have not been taken yet: they are sent again as text.
-                    if binary, schema?.supportsBinary == false { throw Turn.textNeeded }
-                    pipeline.decoder.define(relation, schema)
+                    try await define(relation, &pipeline, binary)
+                // The label was there before the change: nothing to wait for.
+                case .label(let relation): try await define(relation, &pipeline, binary)
                 }
             }
             if let xid = pipeline.decoder.takeTransactionToRepeat() {
@@ -168,16 +172,25 @@ struct Streaming {
         }
     }
 
+    private func define(_ relation: RelationMessage, _ pipeline: inout Pipeline, _ binary: Bool) async throws {
+        let schema = try await catalog.schema(relation)
+        // Changes of it have not been taken yet: they are sent again as text.
+        if binary, schema?.supportsBinary == false { throw Turn.textNeeded }
+        pipeline.decoder.define(relation, schema)
+    }
+
     /// The catalog knows a table as it is now, the stream as it was. Changes of tables come in bursts (a migration drops a column, adds two,
-    /// renames one), so the catalog is read half a second after the transaction at hand committed, when the burst is over: a column that is
-    /// gone by then counts as optional, as it does in Debezium, which reads as late. A backlog is older than that and waits for nothing.
+    /// renames one), so the catalog is read half a second (`sluice.schema.settle.ms`) after the transaction at hand committed, when the burst is
+    /// over: a column that is gone by then counts as optional, as it does in Debezium, which reads as late. A backlog is older than that and waits
+    /// for nothing.
     private func settle(_ pipeline: inout Pipeline) async throws {
-        guard let commit = pipeline.decoder.lastCommitMicros else { return }
-        let rest = commit + 500_000 - WallClock.nanoseconds / 1000
+        let time = configuration.schemaSettleMilliseconds * 1000
+        guard time > 0, let commit = pipeline.decoder.lastCommitMicros else { return }
+        let rest = commit + time - WallClock.nanoseconds / 1000
         guard rest > 0 else { return }
         try await pipeline.emit()
         // Clocks may differ: never longer than the time itself.
-        try await Task.sleep(for: .microseconds(min(rest, 500_000)))
+        try await Task.sleep(for: .microseconds(min(rest, time)))
         pipeline.decoder.now = WallClock.nanoseconds
     }
 
@@ -209,13 +222,14 @@ private struct Pipeline {
     var incremental: IncrementalSnapshot
     var file: FileSignals?
     let idleInterval: Duration
+    let failsOnConversion: Bool
     let log: Logger
     private var lastFrame: FrameNumber = 0
     private var lastMove = ContinuousClock.now
 
     init(
         decoder: StreamDecoder, output: any SourceOutput, tracker: FlushTracker, progress: StreamProgress, server: String, metrics: StreamingMetrics,
-        heartbeat: Heartbeat, incremental: IncrementalSnapshot, file: FileSignals?, idleInterval: Duration, log: Logger
+        heartbeat: Heartbeat, incremental: IncrementalSnapshot, file: FileSignals?, idleInterval: Duration, failsOnConversion: Bool, log: Logger
     ) {
         self.decoder = decoder
         self.output = output
@@ -227,6 +241,7 @@ private struct Pipeline {
         self.incremental = incremental
         self.file = file
         self.idleInterval = idleInterval
+        self.failsOnConversion = failsOnConversion
         self.log = log
     }
 
@@ -234,11 +249,12 @@ private struct Pipeline {
     var isDurable: Bool { output.durable >= lastFrame }
 
     mutating func emit() async throws {
-        let frame = decoder.takeFrame()
+        let frame = decoder.takeFrame(), failed = decoder.takeFailedTables()
+        if failsOnConversion, let table = failed.first { throw ConversionFailure.error(table) }
         try await emit(frame.batches, frame.position)
         report()
         // Invariant 6: what became null is counted (NumberOfErroneousEvents) and said once a table.
-        for table in decoder.takeFailedTables() {
+        for table in failed {
             log.warn("Table \(table): values that cannot be represented became null, as event.converting.failure.handling.mode=warn says")
         }
     }

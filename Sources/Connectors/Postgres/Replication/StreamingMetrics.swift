@@ -5,9 +5,9 @@ struct StreamingMetrics {
     private let sink: any MetricSink
     private let labels: [String: String]
 
-    init(_ context: TaskContext, server: String) {
+    init(_ context: TaskContext, server: String, tags: [String: String]) {
         sink = context.metrics
-        labels = ["context": "streaming", "name": server, "plugin": "postgres"]
+        labels = ["context": "streaming", "name": server, "plugin": "postgres"].merging(tags) { own, _ in own }
     }
 
     func set(_ attribute: String, _ value: Double) { sink.set("debezium_metrics_\(attribute)", labels, value) }
@@ -25,6 +25,7 @@ struct StreamingMetrics {
         set("TotalNumberOfDeleteEventsSeen", Double(counts.deletes))
         set("NumberOfEventsFiltered", Double(counts.filtered))
         set("NumberOfErroneousEvents", Double(counts.erroneous))
+        set("NumberOfUnchangedEventsSkipped", Double(counts.unchanged))
         set("NumberOfCommittedTransactions", Double(counts.transactions))
         if let delay { set("MilliSecondsBehindSource", delay) }
     }

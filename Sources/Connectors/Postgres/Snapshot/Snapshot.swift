@@ -39,7 +39,7 @@ struct Snapshot {
         let (pending, tables) = try await SnapshotPlan(configuration: configuration, filter: filter, factory: factory, connection: control)
             .units(unfinishedIn: ledger)
         let metrics = SnapshotMetrics(
-            context, server: configuration.topicPrefix ?? "", tables: tables, remaining: Set(pending.map(\.table)).count)
+            context, server: configuration.topicPrefix ?? "", tags: configuration.metricTags, tables: tables, remaining: Set(pending.map(\.table)).count)
 
         let readers = try await openReaders(source, for: pending)
         // Everyone has joined: a temporary slot can go, and a walsender is free again.
@@ -55,6 +55,7 @@ struct Snapshot {
             if failures > 0 {
                 // Invariant 6
                 metrics.failed(failures)
+                if configuration.failsOnConversion { throw ConversionFailure.error(unit.table) }
                 context.log.warn(
                     "Table \(unit.table): \(failures) values that cannot be represented became null, as event.converting.failure.handling.mode=warn says")
             }

@@ -6,9 +6,9 @@ struct SnapshotMetrics {
     private let labels: [String: String]
     private let started = ContinuousClock.now
 
-    init(_ context: TaskContext, server: String, tables: Int, remaining: Int) {
+    init(_ context: TaskContext, server: String, tags: [String: String], tables: Int, remaining: Int) {
         sink = context.metrics
-        labels = ["context": "snapshot", "name": server, "plugin": "postgres"]
+        labels = ["context": "snapshot", "name": server, "plugin": "postgres"].merging(tags) { own, _ in own }
         set("TotalTableCount", Double(tables))
         set("RemainingTableCount", Double(remaining))
         set("SnapshotRunning", 1)

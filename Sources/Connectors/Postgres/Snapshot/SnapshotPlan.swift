@@ -17,7 +17,7 @@ struct SnapshotPlan {
         let names = try await catalog.tableNames().filter {
             filter.captures(schema: $0.schema, table: $0.name) && filter.snapshots(schema: $0.schema, table: $0.name)
         }
-        let definitions = try await catalog.tables(names.map(\.oid)).values.sorted(by: filter.snapshotOrder)
+        let definitions = try await ordered(Array(catalog.tables(names.map(\.oid)).values))
         let types = try await catalog.types(definitions.flatMap { $0.columns.map(\.typeOID) })
         let bytes = try await sizes(definitions)
         let overridden = Set((configuration.snapshotSelectStatementOverrides ?? "").split(separator: ",").map { $0.trimmingSpaces() })
@@ -36,6 +36,21 @@ struct SnapshotPlan {
             for unit in units where unit.beginsTable { try await connection.query(unit.lockStatement, [], "Locking table \(unit.table)") }
         }
         return (units, definitions.count)
+    }
+
+    /// By the include list and by name, or by the planner's count of rows (`snapshot.tables.order.by.row.count`).
+    private func ordered(_ tables: [TableDefinition]) async throws -> [TableDefinition] {
+        let byName = tables.sorted(by: filter.snapshotOrder), order = configuration.snapshotTablesOrderByRowCount.lowercased()
+        guard order == "ascending" || order == "descending" else { return byName }
+        let rows = try await connection.query(
+            "SELECT c.oid, c.reltuples::bigint FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::oid[])",
+            ["{" + tables.map { String($0.oid) }.joined(separator: ",") + "}"], "Reading row counts")
+        let counts = Dictionary((0..<rows.count).map { (UInt32(rows.text($0, 0)) ?? 0, rows.integer($0, 1) ?? 0) }, uniquingKeysWith: { a, _ in a })
+        return byName.enumerated().sorted { a, b in
+            let (x, y) = (counts[a.element.oid] ?? 0, counts[b.element.oid] ?? 0)
+            if x == y { return a.offset < b.offset }
+            return order == "ascending" ? x < y : x > y
+        }.map(\.element)
     }
 
     private func sizes(_ tables: [TableDefinition]) async throws -> [UInt32: Int64] {
