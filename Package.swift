@@ -97,3 +97,12 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Built by scripts/fuzz.sh only: what libFuzzer calls, as a library of its own.
+if Context.environment["SLUICE_FUZZ"] != nil {
+    package.products.append(.library(name: "Fuzz", type: .dynamic, targets: ["Fuzz"]))
+    package.targets.append(
+        .target(
+            name: "Fuzz", dependencies: ["ConnectAPI", "ConnectRuntime", "ConnectorsPostgres", "JSON", "JavaRegex"], path: "Tests/Fuzz", exclude: ["Seeds"],
+            swiftSettings: strict))
+}
