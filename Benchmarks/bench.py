@@ -52,7 +52,8 @@ def free_port():
 class Sluice:
     """One worker with its own data directory and lake."""
 
-    def __init__(self, connectors):
+    def __init__(self, connectors, environment={}):
+        self.environment = environment
         self.directory = tempfile.mkdtemp(prefix="sluice-bench-", dir=os.environ.get("BENCH_DIR", "/tmp"))
         self.port = free_port()
         os.makedirs(f"{self.directory}/connectors.d")
@@ -65,7 +66,7 @@ class Sluice:
         self.log = open(f"{self.directory}/log", "a")
         self.process = subprocess.Popen(
             [SLUICE, "run", "--data-dir", f"{self.directory}/data", "--listen", f"127.0.0.1:{self.port}", "--connectors-dir", f"{self.directory}/connectors.d"],
-            stdout=self.log, stderr=self.log)
+            stdout=self.log, stderr=self.log, env=dict(os.environ, **self.environment))
         return self
 
     def __enter__(self):
@@ -104,6 +105,39 @@ class Sluice:
                 raise SystemExit(f"only {self.lake_rows()} of {rows} rows arrived\n" + open(f"{self.directory}/log").read()[-3000:])
             time.sleep(0.01)
         return time.time() - self.began
+
+
+class Kafka:
+    """One broker of the distribution KAFKA_HOME names, below /tmp."""
+
+    def __enter__(self):
+        self.directory, self.port = tempfile.mkdtemp(prefix="sluice-bench-kafka-", dir="/tmp"), free_port()
+        self.servers = f"127.0.0.1:{self.port}"
+        self.script("start", str(self.port))
+        return self
+
+    def __exit__(self, *_):
+        self.script("stop")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def script(self, verb, *arguments):
+        subprocess.run([f"{ROOT}/scripts/servers/kafka.sh", verb, self.directory, *arguments], check=True)
+
+    def end(self, topic):
+        """The records of partition 0, as the broker counts them."""
+        r = subprocess.run(["kcat", "-Q", "-b", self.servers, "-t", f"{topic}:0:-1"], capture_output=True, text=True)
+        m = re.search(r"offset (\d+)", r.stdout)
+        return int(m.group(1)) if m else 0
+
+    def wait(self, topic, rows, worker, seconds=600):
+        while self.end(topic) < rows:
+            if time.time() - worker.began > seconds or worker.process.poll() is not None:
+                raise SystemExit(f"only {self.end(topic)} of {rows} records arrived\n" + open(f"{worker.directory}/log").read()[-3000:])
+            time.sleep(0.05)
+        return time.time() - worker.began
+
+    def environment(self, schemas):
+        return {"CONNECT_BOOTSTRAP_SERVERS": self.servers, "CONNECT_KEY_CONVERTER_SCHEMAS_ENABLE": schemas, "CONNECT_VALUE_CONVERTER_SCHEMAS_ENABLE": schemas}
 
 
 TABLE = """create table transactions(id bigserial primary key, account_id int, txn_type varchar(50), amount numeric(18,2),
@@ -180,6 +214,54 @@ def streaming():
         report("streaming: PostgreSQL backlog to Parquet files", f"{median(s):,.0f} rows/s", f"pg_recvlogical over TCP to /dev/null {median(a + b):,.0f} rows/s",
                "1.0", f"ratio {median(s) / median(a + b):.2f} (A/A noise {noise(a + b):.0%})")
         report("RSS during the streaming run", f"{max(f[0] for f in figures):.0f} MB", "", "< 256 MB", f"CPU {median([f[1] for f in figures]):.1f} s")
+
+
+def kafka():
+    """The same backlog into a topic of Apache Kafka, and records of 500 bytes from there to Parquet files."""
+    if "KAFKA_HOME" not in os.environ:
+        return print("  skipped: KAFKA_HOME names no distribution")
+    with Postgres() as pg, Kafka() as broker:
+        pg.sql(TABLE + "create publication bench for table transactions;")
+        for name in [f"{kind}{i}" for kind in ("limit", "plain", "schemas") for i in range(RUNS)]:
+            pg.sql(f"select pg_create_logical_replication_slot('{name}', 'pgoutput')")
+        pg.sql("begin;\n" + "commit; begin;\n".join(INSERT.format(i + 1, min(i + 1000, ROWS)) for i in range(0, ROWS, 1000)) + "commit;")
+        end = pg.sql("select pg_current_wal_flush_lsn()")
+        pg.sql("checkpoint")
+
+        def recvlogical(slot):
+            began = time.time()
+            subprocess.run(
+                [f"{PG_BIN}/pg_recvlogical", "-h", "127.0.0.1", "-d", "postgres", "-S", slot, "--start", "--no-loop", "-f", "/dev/null", "-E", end,
+                 "-o", "proto_version=1", "-o", "publication_names=bench"], check=True, env=pg.environment(), stderr=subprocess.DEVNULL)
+            return ROWS / (time.time() - began)
+
+        def sluice(slot, schemas):
+            config = source(pg, slot, **{"snapshot.mode": "no_data", "topic.prefix": slot})
+            with Sluice({"source": config}, broker.environment(schemas)) as worker:
+                seconds = broker.wait(f"{slot}.public.transactions", ROWS, worker)
+                rss.append(worker.status("VmHWM"))
+                time.sleep(1)
+                assert broker.end(f"{slot}.public.transactions") == ROWS
+            return ROWS / seconds
+
+        rss, limit, rates = [], [], {"plain": [], "schemas": []}
+        for i in range(RUNS):
+            limit.append(recvlogical(f"limit{i}"))
+            rates["plain"].append(sluice(f"plain{i}", "false"))
+            rates["schemas"].append(sluice(f"schemas{i}", "true"))
+        for kind, words, bar in (("plain", "without", "0.9"), ("schemas", "with", "0.6")):
+            report(f"PostgreSQL backlog to Kafka, JSON {words} schemas", f"{median(rates[kind]):,.0f} records/s", f"pg_recvlogical {median(limit):,.0f} rows/s", bar,
+                   f"ratio {median(rates[kind]) / median(limit):.2f} (A/A noise {noise(limit):.0%}), RSS {max(rss):.0f} MB")
+
+        record = json.dumps({"id": 1234567, "account": 4711, "type": "TRANSFER", "amount": 123.45, "status": "COMPLETED", "note": "x" * 398})
+        subprocess.run(["kcat", "-P", "-b", broker.servers, "-t", "records", "-z", "lz4"], input=f"{record}\n" * ROWS, text=True, check=True)
+        rates = []
+        for i in range(RUNS):
+            config = {k: v for k, v in lake(topics="records").items() if k != "payload.path"}
+            # A group of its own: it reads from the beginning.
+            with Sluice({f"lake{i}": config}, broker.environment("false")) as worker:
+                rates.append(ROWS / worker.wait_rows(ROWS))
+        report(f"Kafka to Parquet files, records of {len(record)} bytes", f"{median(rates):,.0f} records/s", "", "400,000")
 
 
 def snapshot():
@@ -383,7 +465,7 @@ def page():
     open(f"{ROOT}/docs/benchmarks.md", "w").write("\n".join(lines) + "\n")
 
 
-CASES = [streaming, snapshot, parquet, csv, latency, startup, big, upload, s3_lake]
+CASES = [streaming, kafka, snapshot, parquet, csv, latency, startup, big, upload, s3_lake]
 for case in CASES:
     if not ONLY or case.__name__ in ONLY:
         print(case.__name__, flush=True)

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(pkg-config libpq-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libzstd-dev libsnappy-dev liblz4-dev
   zlib1g-dev librdkafka-dev libpcre2-dev postgresql postgresql-contrib postgresql-client)
-[ "${1:-build}" = test ] && packages+=(python3-venv)
+[ "${1:-build}" = test ] && packages+=(python3-venv kcat)
 
 missing=()
 for package in "${packages[@]}"; do

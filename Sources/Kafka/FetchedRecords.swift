@@ -143,7 +143,7 @@ struct FetchCollector {
         }
     }
 
-    /// Headers by name; a name that a record bears twice has two columns, so that every record keeps its order as far as names repeat alike.
+    /// Headers by name, every record's in its own order: a name has several columns where records bear it twice or in another order.
     private func headers(_ run: ArraySlice<Message?>) -> [KafkaBatch.Header] {
         var columns: [Building] = []
         for (row, message) in run.enumerated() {
@@ -153,15 +153,11 @@ struct FetchCollector {
             var name: UnsafePointer<CChar>?, value: UnsafeRawPointer?, size = 0
             while rd_kafka_header_get_all(list, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR, let name {
                 let bytes = value.map { UnsafeRawBufferPointer(start: $0, count: size) }
-                var at =
-                    columns[from...].firstIndex { strcmp($0.name, name) == 0 && $0.values.count <= row }
-                    ?? columns.firstIndex { strcmp($0.name, name) == 0 && $0.values.count <= row }
-                if at == nil {
-                    columns.append(Building(name: String(cString: name)))
-                    at = columns.count - 1
-                }
-                columns[at!].append(bytes, row: row)
-                from = min(at! + 1, columns.count)
+                // A column that stands before others of this record would turn the order around: then it gets another one.
+                let at = columns[from...].firstIndex { strcmp($0.name, name) == 0 } ?? from
+                if at == columns.count || strcmp(columns[at].name, name) != 0 { columns.insert(Building(name: String(cString: name)), at: at) }
+                columns[at].append(bytes, row: row)
+                from = at + 1
                 index += 1
             }
         }

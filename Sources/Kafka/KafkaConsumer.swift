@@ -181,6 +181,17 @@ package actor KafkaConsumer {
         return list.offsets
     }
 
+    /// Next offsets as the last fetches saw them, without asking.
+    package func knownEnds(_ partitions: [TopicPartition]) -> [TopicPartition: Int64] {
+        var out: [TopicPartition: Int64] = [:]
+        for partition in partitions {
+            var low: Int64 = 0, high: Int64 = 0
+            let code = rd_kafka_get_watermark_offsets(handle.rk, partition.topic, partition.partition, &low, &high)
+            if code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 { out[partition] = high }
+        }
+        return out
+    }
+
     /// The number of partitions of every topic, or of one.
     package func partitionCounts(topic: String? = nil, timeout: Duration = .seconds(30)) throws -> [String: Int32] {
         try handle.partitionCounts(topic, timeout)

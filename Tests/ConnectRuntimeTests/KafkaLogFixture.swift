@@ -11,7 +11,7 @@ func withMockKafkaLog<R>(_ body: (KafkaLog, MockKafka) async throws -> R) async 
     return try await withKafkaLog(mock.bootstrapServers, topics: MockTopics(mock: mock)) { try await body($0, mock) }
 }
 
-private struct MockTopics: TopicCreator {
+struct MockTopics: TopicCreator {
     let mock: MockKafka
     func ensure(_ topic: String, config: [String: String]) { mock.createTopic(topic) }
 }
@@ -78,6 +78,7 @@ struct ScopedLog: Log {
     func alterSourcePositions(of connector: String, _ positions: [SourcePosition]?) async throws {
         try await log.alterSourcePositions(of: scope + connector, positions)
     }
+    func consumer(for member: SinkMember) throws -> any LogConsumer { try log.consumer(for: member) }
     func consumerOffsets(of group: String) async throws -> [TopicPartition: Int64] {
         let found = try await log.consumerOffsets(of: scope + group)
         return Dictionary(uniqueKeysWithValues: found.map { (TopicPartition(own($0.key.topic) ?? $0.key.topic, $0.key.partition), $0.value) })

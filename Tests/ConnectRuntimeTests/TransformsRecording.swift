@@ -61,7 +61,7 @@ extension DebeziumRecording {
                 end += 1
             }
             let rows = Array(records[start..<end])
-            let values = try converter.parseRuns(rendered(rows.map(\.value)))
+            let values = try converter.parseRuns(rendered(rows.map(\.value)), topic: "")
             var value: Column?, tombstones: Bitmap?
             if let schema = values.lazy.compactMap(\.column).first?.schema {
                 value = .concatenating(
@@ -69,7 +69,7 @@ extension DebeziumRecording {
                 let missing = Bitmap(rows.map { $0.value == nil })
                 tombstones = missing.noneSet ? nil : missing
             }
-            let key = try converter.parseRuns(rendered(rows.map(\.key))).first?.column
+            let key = try converter.parseRuns(rendered(rows.map(\.key)), topic: "").first?.column
             let names = rows.flatMap { row in stride(from: 0, to: row.headers.count, by: 2).map { row.headers[$0] } }
             var ordered: [String] = []
             for name in names where !ordered.contains(name) {

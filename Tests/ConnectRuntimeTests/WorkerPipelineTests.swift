@@ -16,7 +16,7 @@ import Testing
         }
         try await withWorker(world) { herder in
             try await eventually { world.collected.count >= 5000 }
-            #expect(try await herder.status("sink").tasks.map(\.status.state) == [.running])
+            try await eventually { try await herder.status("sink").tasks.map(\.status.state) == [.running] }
             try await eventually { try await herder.offsets("sink").first?.offset["kafka_offset"] == 5000 }
             #expect(try await herder.offsets("source").map(\.offset) == [["position": 5000]])
             #expect(try await herder.topics("source") == ["numbers"])
@@ -89,7 +89,7 @@ import Testing
             try await eventually { try await herder.log.topics()["dead"]?.first?.end == 1 }
             let letter = try #require(try await herder.log.read(TopicPartition("dead", 0), from: 0, maxBytes: 1 << 20).first?.batch)
             #expect(letter.value?[0] == .bytes(Array("17".utf8)))
-            let headers = Dictionary(letter.headers.map { ($0.name, $0.values[0].stringValue ?? "") }, uniquingKeysWith: { $1 })
+            let headers = Dictionary(letter.headers.map { ($0.name, $0.values[0].text) }, uniquingKeysWith: { $1 })
             #expect(headers["__connect.errors.topic"] == "n")
             #expect(headers["__connect.errors.offset"] == "17")
             #expect(headers["__connect.errors.stage"] == "TASK_PUT")
@@ -246,4 +246,9 @@ import Testing
         #expect((0..<3).map { a.timestamps[$0] } == [1, -1, 3])
         #expect(a.headers[0].present.map { p in (0..<3).map { p[$0] } } == [true, false, true])
     }
+}
+
+extension Value {
+    /// The text that the bytes are.
+    fileprivate var text: String { if case .bytes(let bytes) = self { String(decoding: bytes, as: UTF8.self) } else { "" } }
 }

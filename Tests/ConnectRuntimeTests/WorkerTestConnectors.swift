@@ -24,7 +24,9 @@ final class World: Sendable {
 func entries(_ config: [String: String]) -> [ConfigEntry] { config.sorted { $0.key < $1.key }.map { ConfigEntry($0.key, $0.value) } }
 
 /// Runs a worker on the world's data directory, and shuts it down in order.
-func withWorker(_ world: World, _ settings: [String: String] = [:], _ body: (StandaloneHerder) async throws -> Void) async throws {
+func withWorker(
+    _ world: World, _ settings: [String: String] = [:], topics: (any TopicCreator)? = nil, _ body: (StandaloneHerder) async throws -> Void
+) async throws {
     World.all.withLock { $0[world.directory] = world }
     try FileManager.default.createDirectory(atPath: world.directory, withIntermediateDirectories: true)
     let log = try await EmbeddedLog.open(directory: world.directory)
@@ -32,8 +34,13 @@ func withWorker(_ world: World, _ settings: [String: String] = [:], _ body: (Sta
     plugins.register(sink: CollectSink.self)
     plugins.register(source: CountSource.self)
     let config = try WorkerConfig(file: settings)
+    let clients = KafkaClients(worker: config.values)
+    let kafka =
+        config.settings.bootstrapServers == nil
+        ? nil : KafkaLog(clients: clients, topics: topics ?? KafkaTopicCreator(clients, isEnabled: true), offsets: LocalOffsetStore(log))
     let services = TaskServices(
-        log: log, worker: config, sourceBudget: ByteBudget(capacity: Int(config.settings.sourceBuffer)), scratchDirectory: world.directory + "/scratch",
+        log: kafka ?? log, worker: config, sourceBudget: ByteBudget(capacity: Int(config.settings.sourceBuffer)),
+        scratchDirectory: world.directory + "/scratch",
         transforms: { _ in { [$0] } }, converter: { _, _, _ in DigitsConverter() })
     let herder = try StandaloneHerder(
         plugins: plugins, services: services, store: log.store, metrics: MetricsRegistry(),
@@ -42,9 +49,11 @@ func withWorker(_ world: World, _ settings: [String: String] = [:], _ body: (Sta
         try await herder.start()
         try await body(herder)
         await herder.shutDown()
+        await kafka?.close()
         await log.close()
     } catch {
         await herder.shutDown()
+        await kafka?.close()
         await log.close()
         throw error
     }
@@ -65,10 +74,19 @@ func eventually(_ what: () async throws -> Bool, line: Int = #line) async throws
 struct DigitsConverter: Converter {
     func render(_ column: Column?, count: Int, nullSchemaRows: Bitmap?, topic: String) throws -> RenderedRows {
         var out = VarBytes()
-        for row in 0..<count { out.append(column.map { String($0[row].integerValue ?? 0).utf8 } ?? "".utf8) }
+        for row in 0..<count {
+            switch column?[row] {
+            case .bytes(let digits): out.append(digits)  // What Kafka holds is bytes already.
+            case let value?: out.append(String(value.integerValue ?? 0).utf8)
+            case nil: out.appendEmpty()
+            }
+        }
         return RenderedRows(values: out)
     }
-    func parse(_ rows: RenderedRows, topic: String) throws -> Column { throw ConnectorError("test.parse", .reject, "not used") }
+    func parse(_ rows: RenderedRows, topic: String) throws -> Column {
+        let values = (0..<rows.values.count).map { Int64(String(decoding: rows.values[$0], as: UTF8.self)) ?? -1 }
+        return Column(Schema(.int64), count: values.count, .int64(values))
+    }
 }
 
 /// Counts to a number, resuming where the log stands.

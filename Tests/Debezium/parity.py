@@ -1,11 +1,12 @@
 """Plays recorded Debezium scenarios against a worker and compares every record, byte by byte after masking what must differ.
 
 parity.py SLUICE PGPORT RESTPORT [SCENARIO…]: the worker's REST port and a PostgreSQL whose superuser is postgres/postgres. Prints a line a scenario
-and ends with 1 unless every record of every scenario is equal. The recordings (golden/*.json.gz) are of Debezium 3.3.1 on Kafka Connect 4.1.
+and ends with 1 unless every record of every scenario is equal. With KAFKA (bootstrap servers) the records are read with kcat, as others read them. The recordings (golden/*.json.gz) are of Debezium 3.3.1 on Kafka Connect 4.1.
 """
 import collections, glob, gzip, json, os, re, subprocess, sys, time, urllib.error, urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+KAFKA = os.environ.get("KAFKA")
 SLUICE, PG, REST = sys.argv[1], sys.argv[2], f"http://127.0.0.1:{sys.argv[3]}"
 MASKS = [(re.compile(a), b) for a, b in [
     (r'"(ts_ms|ts_us|ts_ns|lsn|txId|__lsn|__ts_ms|__source_ts_ms)":\d+', r'"\1":0'), (r'"sequence":("\[.*?\]"|null)', '"sequence":"[]"'),
@@ -47,6 +48,11 @@ def rest(method, path, body=None):
 
 
 def tap(topic):
+    if KAFKA:
+        r = subprocess.run(["kcat", "-C", "-b", KAFKA, "-t", topic, "-o", "beginning", "-e", "-q", "-J"], text=True, capture_output=True, timeout=60)
+        if r.returncode:
+            raise SystemExit(f"kcat {topic}: {r.stderr}")
+        return [{"headers": [], **json.loads(line)} for line in r.stdout.split("\n") if line]
     r = subprocess.run([SLUICE, "tap", topic, "--from-beginning", "--max", "100000", "--url", REST], text=True, capture_output=True, timeout=60)
     if r.returncode:
         raise SystemExit(f"tap {topic}: {r.stderr}")

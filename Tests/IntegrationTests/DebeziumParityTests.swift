@@ -9,16 +9,23 @@ import TestSupport
         "incremental-snapshot", "tx-metadata",
     ]
 
-    @Test func recordsEqualDebezium() async throws {
+    @Test func recordsEqualDebezium() async throws { try await play([:]) }
+
+    /// The same topics in a real broker, read with kcat.
+    @Test(.enabled(if: KafkaBroker.isAvailable)) func recordsInKafkaEqualDebezium() async throws {
+        try await withKafka { try await play(["KAFKA": $0.bootstrapServers]) }
+    }
+
+    private func play(_ environment: [String: String]) async throws {
         let server = try PostgresServer.start()
         try await withTemporaryDirectory { directory in
             let worker = try SluiceWorker(directory: directory)
-            try worker.start()
+            try worker.start(environment: environment["KAFKA"].map { ["CONNECT_BOOTSTRAP_SERVERS": $0] } ?? [:])
             try await worker.waitUntilReady()
             let report = try Subprocess.run(
                 Python.path,
                 [Checkout.root + "/Tests/Debezium/parity.py", SluiceWorker.binary, String(server.port), String(worker.port)]
-                    + Self.scenarios)
+                    + Self.scenarios, environment: environment)
             print(report)
             #expect(worker.stop() == 0)
         }

@@ -7,6 +7,15 @@ package protocol Converter: Sendable {
     func render(_ column: Column?, count: Int, nullSchemaRows: Bitmap?, topic: String) throws -> RenderedRows
     /// Bytes read from a topic as a column; rows whose bytes are absent are null. Throws a `.reject` error that names the row.
     func parse(_ rows: RenderedRows, topic: String) throws -> Column
+    /// The same in runs of rows that share a schema; a run without a column is null without a schema.
+    func parseRuns(_ rows: RenderedRows, topic: String) throws -> [(rows: Range<Int>, column: Column?)]
+}
+
+extension Converter {
+    /// One run: for converters of one schema.
+    package func parseRuns(_ rows: RenderedRows, topic: String) throws -> [(rows: Range<Int>, column: Column?)] {
+        [(0..<rows.values.count, try parse(rows, topic: topic))]
+    }
 }
 
 /// Byte strings row by row, some of them null.

@@ -93,7 +93,7 @@ package final class JsonConverter: Converter {
     }
 
     package func parse(_ rows: RenderedRows, topic: String) throws -> Column {
-        let runs = try parseRuns(rows)
+        let runs = try parseRuns(rows, topic: topic)
         let columns = runs.compactMap(\.column)
         guard let schema = columns.first?.schema else {
             return .constant(.null, Schema(.string, optional: true), count: rows.values.count)
@@ -111,7 +111,7 @@ package final class JsonConverter: Converter {
     }
 
     /// Consecutive rows of one schema; a run without a column holds tombstones. What a reader of a Kafka topic uses.
-    package func parseRuns(_ rows: RenderedRows) throws -> [(rows: Range<Int>, column: Column?)] {
+    package func parseRuns(_ rows: RenderedRows, topic: String) throws -> [(rows: Range<Int>, column: Column?)] {
         var reader = ConnectJSONReader(options)
         return try reader.read(rows.values, present: rows.present).map { ($0.rows, $0.column) }
     }

@@ -19,6 +19,9 @@ package protocol Log: ReadableLog {
     /// Replaces positions by hand (`PATCH`/`DELETE /connectors/{name}/offsets`); a position with an empty offset map removes that partition, nil removes all.
     func alterSourcePositions(of connector: String, _ positions: [SourcePosition]?) async throws
 
+    /// A sink task's membership among the readers of its topics; the caller closes it.
+    func consumer(for member: SinkMember) throws -> any LogConsumer
+
     /// The next offset each partition of a group reads.
     func consumerOffsets(of group: String) async throws -> [TopicPartition: Int64]
     func commit(_ offsets: [TopicPartition: Int64], group: String) async throws

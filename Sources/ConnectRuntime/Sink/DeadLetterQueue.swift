@@ -1,7 +1,7 @@
 import ConnectAPI
 
-/// Writes records a sink cannot take to `errors.deadletterqueue.topic.name`: key, value and headers as the source's converters render
-/// them, which is what a broker would hold, and the reason as headers when asked for. One owner: the sink's reader and main loop take turns.
+/// Writes records a sink cannot take to `errors.deadletterqueue.topic.name`: key, value and headers as bytes, which is what Kafka holds of the
+/// record or the source's converters render of it, and the reason as headers when asked for. One owner: the sink's reader and main loop take turns.
 actor DeadLetterQueue {
     private let log: any Log
     private let topic: String
@@ -10,15 +10,16 @@ actor DeadLetterQueue {
     private let services: TaskServices
     private var appender: (any Appender)?
 
-    init(topic: String, addsContext: Bool, connector: String, task: Int, services: TaskServices) {
+    init(topic: String, assignment: TaskAssignment, services: TaskServices) {
         log = services.log
         self.topic = topic
-        self.addsContext = addsContext
+        addsContext = ErrorTolerance(assignment.config).addsContextHeaders
         self.services = services
-        let bytes = Rendering.Converter("org.apache.kafka.connect.converters.ByteArrayConverter")
-        producer = Producer(
-            connector: connector, task: task,
-            rendering: Rendering(key: bytes, value: bytes, header: .init("org.apache.kafka.connect.storage.SimpleHeaderConverter")))
+        // One partition, as Kafka Connect makes it.
+        var config = assignment.config.filter { $0.key.hasPrefix("producer.override.") || $0.key.hasPrefix("admin.override.") }
+        config["topic.creation.default.partitions"] = "1"
+        config["topic.creation.default.replication.factor"] = assignment.config["errors.deadletterqueue.topic.replication.factor"] ?? "3"
+        producer = Producer(connector: assignment.connector, task: assignment.task, rendering: .bytes, config: config)
     }
 
     /// Durable when it returns.
@@ -36,7 +37,6 @@ actor DeadLetterQueue {
     }
 
     private static let bytesSchema = Schema(.bytes, optional: true)
-    private static let textSchema = Schema(.string)
 
     private func letter(_ record: FailedRecord, row: Int, of stored: StoredBatch) throws -> RecordBatch {
         let one = stored.batch.slice(row..<row + 1)
@@ -47,9 +47,14 @@ actor DeadLetterQueue {
         func column(_ rows: RenderedRows) -> Column? {
             rows.bytes(0).map { .constant(.bytes(Array($0)), Self.bytesSchema, count: 1) }
         }
-        var headers = one.headers
+        let header = stored.rendering.header
+        var headers = try one.headers.filter { $0.present.map { $0[0] } ?? true }.map { original in
+            let rows = try services.converter(header.className, header.settings, false)
+                .render(original.values, count: 1, nullSchemaRows: nil, topic: one.topic)
+            return HeaderColumn(original.name, column(rows) ?? .constant(.null, Self.bytesSchema, count: 1))
+        }
         if addsContext {
-            headers += context(record).map { HeaderColumn("__connect.errors.\($0)", .constant(.string($1), Self.textSchema, count: 1)) }
+            headers += context(record).map { HeaderColumn("__connect.errors.\($0)", .constant(.bytes(Array($1.utf8)), Self.bytesSchema, count: 1)) }
         }
         return RecordBatch(
             topic: topic, count: 1, key: column(key), value: column(value), timestamps: one.timestamps, headers: headers)

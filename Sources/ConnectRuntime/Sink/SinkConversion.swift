@@ -22,20 +22,46 @@ final class SinkConversion: Sendable {
         make = services.converter
     }
 
-    /// The batch under the sink's converters. Throws `Failure`.
-    func convert(_ stored: StoredBatch) throws -> RecordBatch {
-        var batch = stored.batch
-        if !same(stored.rendering.key, own.key), let key = batch.key {
-            batch.key = try column(
-                key, nil, batch, from: stored.rendering.key, to: own.key, .keyConverter
-            ).column
+    /// The batch under the sink's converters, in parts of one schema where its rows have several. Throws `Failure`.
+    func convert(_ batch: RecordBatch, rendered: Rendering) throws -> [(rows: Range<Int>, batch: RecordBatch)] {
+        let all = 0..<batch.count
+        var keys = [ParsedRun(rows: all, column: batch.key)]
+        var values = [ParsedRun(rows: all, column: batch.value, tombstones: batch.tombstones)]
+        if batch.key != nil, !same(rendered.key, own.key) { keys = try runs(batch.key, nil, batch, from: rendered.key, to: own.key, .keyConverter) }
+        if batch.value != nil, !same(rendered.value, own.value) {
+            values = try runs(batch.value, batch.tombstones, batch, from: rendered.value, to: own.value, .valueConverter)
         }
-        if !same(stored.rendering.value, own.value), batch.value != nil {
-            let (column, tombstones) = try column(batch.value, batch.tombstones, batch, from: stored.rendering.value, to: own.value, .valueConverter)
-            batch.value = column
-            batch.tombstones = tombstones
+        var batch = batch
+        // Columns that came from a source here keep their values; bytes are read as the sink is told.
+        if rendered == .bytes, !same(rendered.header, own.header) { batch.headers = try batch.headers.map { try header($0, batch) } }
+        if keys.count == 1, values.count == 1 {
+            batch.key = keys[0].column
+            batch.value = values[0].column
+            batch.tombstones = values[0].tombstones
+            return [(all, batch)]
         }
-        return batch
+        let cuts = Set(keys.map(\.rows.upperBound) + values.map(\.rows.upperBound)).sorted()
+        var start = 0
+        return cuts.map { end in
+            defer { start = end }
+            let rows = start..<end
+            let key = keys.first { $0.rows.contains(start) }?.slice(rows), value = values.first { $0.rows.contains(start) }?.slice(rows)
+            var part = RecordBatch(
+                topic: batch.topic, count: rows.count, key: key?.column, value: value?.column, tombstones: value?.tombstones,
+                timestamps: batch.timestamps.slice(rows), headers: [])
+            part.headers = batch.slice(rows).headers
+            return (rows, part)
+        }
+    }
+
+    private func header(_ column: HeaderColumn, _ batch: RecordBatch) throws -> HeaderColumn {
+        do {
+            let rows = try ByteArrayConverter()
+                .render(column.values, count: batch.count, nullSchemaRows: column.present.map { !$0 }, topic: batch.topic)
+            return HeaderColumn(column.name, try converter(own.header, false).parse(rows, topic: batch.topic), present: column.present)
+        } catch {
+            throw Failure(stage: .headerConverter, className: own.header.className, underlying: error)
+        }
     }
 
     /// Settings that are defaults count as unset.
@@ -48,14 +74,15 @@ final class SinkConversion: Sendable {
         return a == b || normal(a) == normal(b)
     }
 
-    private func column(
+    private func runs(
         _ column: Column?, _ tombstones: Bitmap?, _ batch: RecordBatch, from: Rendering.Converter, to: Rendering.Converter, _ stage: FailureStage
-    ) throws -> (column: Column?, tombstones: Bitmap?) {
+    ) throws -> [ParsedRun] {
         do {
             let rows = try converter(from, stage == .keyConverter)
                 .render(column, count: batch.count, nullSchemaRows: tombstones, topic: batch.topic)
-            if let present = rows.present, present.noneSet { return (nil, nil) }
-            return (try converter(to, stage == .keyConverter).parse(rows, topic: batch.topic), rows.present.map { !$0 })
+            if let present = rows.present, present.noneSet { return [ParsedRun(rows: 0..<batch.count, column: nil)] }
+            let runs = try converter(to, stage == .keyConverter).parseRuns(rows, topic: batch.topic)
+            return ParsedRun.joining(runs, present: rows.present)
         } catch {
             throw Failure(stage: stage, className: to.className, underlying: error)
         }

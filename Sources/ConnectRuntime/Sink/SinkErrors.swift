@@ -11,9 +11,7 @@ struct SinkErrors: Sendable {
     init(_ assignment: TaskAssignment, _ services: TaskServices, _ counters: TaskCounters, _ report: Logger) {
         tolerance = ErrorTolerance(assignment.config)
         letters = tolerance.deadLetterTopic.map {
-            DeadLetterQueue(
-                topic: $0, addsContext: ErrorTolerance(assignment.config).addsContextHeaders, connector: assignment.connector, task: assignment.task,
-                services: services)
+            DeadLetterQueue(topic: $0, assignment: assignment, services: services)
         }
         self.counters = counters
         self.report = report

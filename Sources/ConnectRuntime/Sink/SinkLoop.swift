@@ -1,4 +1,5 @@
 import ConnectAPI
+import Kafka
 
 /// The main loop of a sink task: a value with one owner, so that the task behind it needs no locks.
 ///
@@ -8,7 +9,7 @@ struct SinkLoop<Sink: SinkTask> {
     var task: Sink
     let className: String
     let connector: String
-    let log: any Log
+    let consumer: any LogConsumer
     let reader: SinkReader
     let mailbox: SinkMailbox
     let budget: ByteBudget
@@ -28,17 +29,15 @@ struct SinkLoop<Sink: SinkTask> {
     private var deliveredBytes: Int64 = 0
     private var deliveredRows: Int64 = 0
 
-    private var group: String { "connect-\(connector)" }
-
     init(
-        task: Sink, className: String, connector: String, log: any Log, reader: SinkReader, mailbox: SinkMailbox, budget: ByteBudget,
+        task: Sink, className: String, connector: String, consumer: any LogConsumer, reader: SinkReader, mailbox: SinkMailbox, budget: ByteBudget,
         errors: SinkErrors, counters: TaskCounters, report: Logger, settings: WorkerConfiguration, config: [String: String],
         isFenced: @escaping @Sendable () -> Bool, onTopic: @escaping @Sendable (String) async -> Void
     ) {
         self.task = task
         self.className = className
         self.connector = connector
-        self.log = log
+        self.consumer = consumer
         self.reader = reader
         self.mailbox = mailbox
         self.budget = budget
@@ -68,6 +67,7 @@ struct SinkLoop<Sink: SinkTask> {
         case .stop: return false
         case .failed(let error): throw error
         case .assigned(let partitions): try await open(partitions)
+        case .revoked(let partitions, let lost): try await close(partitions, lost: lost)
         case .delivery(let delivery):
             defer { budget.release(delivery.bytes) }
             try await take(delivery)
@@ -85,11 +85,13 @@ struct SinkLoop<Sink: SinkTask> {
     private mutating func open(_ partitions: [TopicPartition]) async throws {
         let known = try await retrying("open \(partitions.map(\.description).joined(separator: ", "))") { loop in try await loop.task.open(partitions) }
         guard let known else { return }
-        let committed = try await log.consumerOffsets(of: group)
-        let topics = try await log.topics()
+        let found = try await retrying("ask the log for its offsets") { loop in
+            (try await loop.consumer.committed(partitions), try await loop.consumer.ranges(partitions))
+        }
+        guard let (committed, ranges) = found else { return }
+        var starts: [TopicPartition: Int64] = [:]
         for partition in partitions {
-            let range = topics[partition.topic]?.first { $0.partition == partition.partition }
-            let (start, end) = (range?.start ?? 0, range?.end ?? 0)
+            let (start, end) = (ranges[partition]?.start ?? 0, ranges[partition]?.end ?? 0)
             let latest = config["consumer.override.auto.offset.reset"]?.trimmingSpaces().lowercased() == "latest"
             var offset = known[partition] ?? committed[partition] ?? (latest ? end : start)
             if offset > end {
@@ -106,8 +108,23 @@ struct SinkLoop<Sink: SinkTask> {
                 offset = start
             }
             progress.open(partition, at: offset, committed: committed[partition])
-            reader.start(partition, at: offset)
+            starts[partition] = offset
         }
+        try await consumer.start(starts)
+        counters.update { $0.partitions = progress.all.count }
+    }
+
+    /// Invariant 4: what the destination has of them is committed before another task reads on from there. Of what was lost nothing is: it may be
+    /// another's already.
+    private mutating func close(_ partitions: [TopicPartition], lost: Bool) async throws {
+        let own = partitions.filter { progress.isOpen($0) }
+        if !lost, !own.isEmpty {
+            try await flush(.tick)
+            try await commit()
+        }
+        await task.close(own)
+        for partition in own { progress.close(partition) }
+        try await consumer.release(partitions)
         counters.update { $0.partitions = progress.all.count }
     }
 
@@ -115,6 +132,8 @@ struct SinkLoop<Sink: SinkTask> {
 
     private mutating func take(_ delivery: SinkMailbox.Delivery) async throws {
         let partition = delivery.stored.partition
+        // Read before it was given up; whoever has it now reads it again.
+        guard progress.isOpen(partition) else { return counters.update { $0.active -= Int64(delivery.stored.batch.count) } }
         for batch in delivery.batches {
             guard try await write(batch, of: delivery.stored) else { return }
             progress.deliver(partition, upTo: batch.nextOffset)
@@ -180,26 +199,35 @@ struct SinkLoop<Sink: SinkTask> {
         }
     }
 
-    private mutating func commit() async throws {
+    /// `insisting`: the last chance, so that a group in the middle of a rebalance is waited for.
+    private mutating func commit(insisting: Bool = false) async throws {
         let offsets = progress.committable()
         guard !offsets.isEmpty else { return }
         // Invariant 7: a fenced task moves no offset.
         guard !isFenced() else { return }
         let start = ContinuousClock.now
         lastCommit = start
-        do {
-            try await log.commit(offsets, group: group)
-            progress.commit(offsets)
-            await task.committed(offsets)
-            let spent = start.duration(to: .now).milliseconds
-            counters.update {
-                $0.commitTime.record(spent)
-                $0.commitSequence += 1
+        while true {
+            do {
+                try await consumer.commit(offsets)
+                break
+            } catch let error as ConnectorError where error.code == KafkaError.staleMember {
+                // A rebalance is under way; the offsets go with the next commit, or to the member that reads on.
+                counters.update { $0.commitFailures += 1 }
+                guard insisting, start.duration(to: .now) < .seconds(1) else { return report.debug("\(error)") }
+                try await Task.sleep(for: .milliseconds(100))
+            } catch {
+                // The offsets stay where they were and go with the next commit.
+                counters.update { $0.commitFailures += 1 }
+                return report.warn("Could not commit offsets, trying again with the next commit: \(Trace.message(of: error))")
             }
-        } catch {
-            // The offsets stay where they were and go with the next commit.
-            counters.update { $0.commitFailures += 1 }
-            report.warn("Could not commit offsets, trying again with the next commit: \(Trace.message(of: error))")
+        }
+        progress.commit(offsets)
+        await task.committed(offsets)
+        let spent = start.duration(to: .now).milliseconds
+        counters.update {
+            $0.commitTime.record(spent)
+            $0.commitSequence += 1
         }
     }
 
@@ -208,7 +236,7 @@ struct SinkLoop<Sink: SinkTask> {
             do {
                 let offsets = try await task.flush(.closing)
                 _ = progress.settle(offsets)
-                try await commit()
+                try await commit(insisting: true)
             } catch {
                 report.warn("The last flush failed; what it held is delivered again after the next start: \(Trace.message(of: error))")
             }

@@ -14,6 +14,8 @@ final class SinkMailbox: Sendable {
     enum Event: Sendable {
         /// Partitions that are this task's from now on.
         case assigned([TopicPartition])
+        /// Partitions to be given up; `lost`: others have them already.
+        case revoked([TopicPartition], lost: Bool)
         case delivery(Delivery)
         case tick
         case failed(any Error)

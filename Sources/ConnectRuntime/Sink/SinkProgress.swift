@@ -23,6 +23,9 @@ struct SinkProgress {
         partitions[partition] = Partition(delivered: offset, settled: offset, passed: offset, committed: committed)
     }
 
+    func isOpen(_ partition: TopicPartition) -> Bool { partitions[partition] != nil }
+    mutating func close(_ partition: TopicPartition) { partitions[partition] = nil }
+
     mutating func deliver(_ partition: TopicPartition, upTo next: Int64) {
         partitions[partition]?.delivered = next
         partitions[partition]?.passed = next

@@ -1,18 +1,14 @@
 import ConnectAPI
-import JavaRegex
 import Synchronization
 
 /// Reads a sink task's partitions ahead of its main loop, within a byte budget.
 ///
-///     Log.read ─▶ byte budget ─▶ converters, where they differ ─▶ transforms ─▶ mailbox
+///     LogConsumer.next ─▶ byte budget ─▶ converters, where they differ ─▶ transforms ─▶ mailbox
 ///
-/// New topics are looked for when nothing comes and at least once a second. Reading begins once the main loop has opened a partition and
-/// said where. A partition whose stored bytes are damaged stops and is reported; the others go on, and the task fails only when none is left.
+/// What the consumer says of partitions goes to the main loop in the order of the records around it. A partition whose stored bytes are damaged
+/// stops and is reported; the others go on, and the task fails only when none is left.
 final class SinkReader: Sendable {
-    private let log: any Log
-    private let partitions: SinkPartitions
-    private let task: Int
-    private let subscription: SinkSubscription
+    private let consumer: any LogConsumer
     private let budget: ByteBudget
     private let gate: PauseGate
     private let mailbox: SinkMailbox
@@ -21,28 +17,14 @@ final class SinkReader: Sendable {
     private let onDamage: @Sendable (TopicPartition, ConnectorError) async -> Void
     private let counters: TaskCounters
     private let report: Logger
-
-    private struct State {
-        /// Where to read next.
-        var offsets: [TopicPartition: Int64] = [:]
-        var ends: [TopicPartition: Int64] = [:]
-        /// Damaged partitions, past which nothing is read until the task starts again.
-        var stopped: Set<TopicPartition> = []
-    }
-    private let state = Mutex(State())
-    /// Bytes asked of the log at a time.
-    private static let fetchBytes = 1 << 20
+    private let lastEnds = Mutex<[TopicPartition: Int64]>([:])
 
     init(
-        log: any Log, partitions: SinkPartitions, task: Int, subscription: SinkSubscription, budget: ByteBudget, gate: PauseGate,
-        mailbox: SinkMailbox, counters: TaskCounters, report: Logger,
+        _ consumer: any LogConsumer, budget: ByteBudget, gate: PauseGate, mailbox: SinkMailbox, counters: TaskCounters, report: Logger,
         onDamage: @escaping @Sendable (TopicPartition, ConnectorError) async -> Void = { _, _ in },
         prepare: @escaping @Sendable (StoredBatch) async throws -> [ConsumedBatch]
     ) {
-        self.log = log
-        self.partitions = partitions
-        self.task = task
-        self.subscription = subscription
+        self.consumer = consumer
         self.budget = budget
         self.gate = gate
         self.mailbox = mailbox
@@ -52,31 +34,23 @@ final class SinkReader: Sendable {
         self.prepare = prepare
     }
 
-    /// Begins to read a partition.
-    func start(_ partition: TopicPartition, at offset: Int64) { state.withLock { $0.offsets[partition] = offset } }
-
     /// The ends of the partitions, as last seen.
-    var ends: [TopicPartition: Int64] { state.withLock { $0.ends } }
+    var ends: [TopicPartition: Int64] { lastEnds.withLock { $0 } }
 
     /// Reads until cancelled; anything else that ends it is told to the mailbox.
     func run() async {
-        var known: Set<TopicPartition> = []
-        var refreshed: ContinuousClock.Instant?
+        var waiting: ArraySlice<LogConsumerEvent> = []
         var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(10))
         while !Task.isCancelled {
             do {
                 try await gate.pass()
-                if refreshed.map({ $0.duration(to: .now) >= .seconds(1) }) ?? true {
-                    try await refresh(&known)
-                    refreshed = .now
-                }
-                if try await readAll(of: known.count) == false {
-                    // A damaged partition wakes nobody.
-                    let offsets = state.withLock { state in state.offsets.merging(state.stopped.map { ($0, .max) }) { mine, _ in mine } }
-                    await log.waitForRecords(past: offsets, timeout: known.count == offsets.count ? .seconds(1) : .milliseconds(20))
-                    // Woken for a topic that was not there before, perhaps.
-                    try await refresh(&known)
-                    refreshed = .now
+                if let event = waiting.first {
+                    try await take(event)
+                    waiting.removeFirst()
+                } else {
+                    waiting = try await consumer.next(timeout: .seconds(1))[...]
+                    let ends = await consumer.ends()
+                    lastEnds.withLock { $0 = ends }
                 }
                 backoff.reset()
             } catch is CancellationError {
@@ -92,84 +66,40 @@ final class SinkReader: Sendable {
         }
     }
 
-    private func refresh(_ known: inout Set<TopicPartition>) async throws {
-        var ends: [TopicPartition: Int64] = [:]
-        for (topic, ranges) in try await log.topics() where try subscription.includes(topic) {
-            for range in ranges { ends[TopicPartition(topic, range.partition)] = range.end }
+    private func take(_ event: LogConsumerEvent) async throws {
+        switch event {
+        case .assigned(let partitions): mailbox.push(.assigned(partitions))
+        case .revoked(let partitions, let lost): mailbox.push(.revoked(partitions, lost: lost))
+        case .records(let stored): try await deliver(stored)
+        case .damaged(let damage): try await stop(damage)
         }
-        let own = partitions.claim(Array(ends.keys), for: task)
-        let new = own.filter { known.insert($0).inserted }
-        if !new.isEmpty { mailbox.push(.assigned(new)) }
-        let mine = ends.filter { known.contains($0.key) }
-        state.withLock { $0.ends = mine }
     }
 
-    /// One read of every partition; false when none had a record. `claimed`: how many partitions are this task's.
-    private func readAll(of claimed: Int) async throws -> Bool {
-        var any = false
-        for (partition, offset) in state.withLock({ $0.offsets }).sorted(by: { $0.key < $1.key }) {
-            try await gate.pass()
-            let batches: [StoredBatch]
-            do {
-                batches = try await log.read(partition, from: offset, maxBytes: Self.fetchBytes)
-            } catch let error as ConnectorError where error.code == "log.corrupt" {
-                try await stop(partition, at: offset, error, of: claimed)
-                continue
-            }
-            for stored in batches {
-                any = true
-                let bytes = stored.batch.byteCount
-                // Invariant 5: what is read ahead fits the budget; the main loop gives it back.
-                try await budget.acquire(bytes)
-                counters.update {
-                    $0.polled += Int64(stored.batch.count)
-                    $0.activate(Int64(stored.batch.count))
-                }
-                let next = stored.firstOffset + Int64(stored.batch.count)
-                do {
-                    mailbox.push(.delivery(.init(stored: stored, batches: try await prepare(stored), next: next, bytes: bytes)))
-                } catch {
-                    budget.release(bytes)
-                    throw error
-                }
-                state.withLock { $0.offsets[partition] = next }
-            }
+    private func deliver(_ stored: StoredBatch) async throws {
+        let bytes = stored.batch.byteCount
+        // Invariant 5: what is read ahead fits the budget; the main loop gives it back.
+        try await budget.acquire(bytes)
+        let batches: [ConsumedBatch]
+        do {
+            batches = try await prepare(stored)
+        } catch {
+            budget.release(bytes)
+            throw error
         }
-        return any
+        counters.update {
+            $0.polled += Int64(stored.batch.count)
+            $0.activate(Int64(stored.batch.count))
+        }
+        mailbox.push(.delivery(.init(stored: stored, batches: batches, next: stored.endOffset, bytes: bytes)))
     }
-}
 
-extension SinkReader {
-    /// Leaves a damaged partition; throws when it was the last.
-    private func stop(_ partition: TopicPartition, at offset: Int64, _ error: ConnectorError, of claimed: Int) async throws {
-        let stopped = state.withLock { state in
-            state.offsets[partition] = nil
-            state.stopped.insert(partition)
-            return state.stopped.count
-        }
+    private func stop(_ damage: DamagedPartition) async throws {
         let located = ConnectorError(
-            error.code, .stop, "\(partition) stops at offset \(offset): \(error.message)",
-            hint: "Restore the data directory, or skip the damage with PATCH /connectors/NAME/offsets", underlying: error)
-        counters.update { $0.stoppedPartitions = stopped }
+            damage.error.code, .stop, "\(damage.partition) stops at offset \(damage.offset): \(damage.error.message)",
+            hint: "Restore the data directory, or skip the damage with PATCH /connectors/NAME/offsets", underlying: damage.error)
+        counters.update { $0.stoppedPartitions += 1 }
         report.error("\(Trace.message(of: located))")
-        guard stopped < claimed else { throw located }
-        await onDamage(partition, located)
+        if damage.isLast { throw located }
+        await onDamage(damage.partition, located)
     }
-}
-
-/// Which topics a sink reads: a list, or a pattern that matches whole names.
-struct SinkSubscription: Sendable {
-    private let topics: Set<String>
-    private let pattern: JavaPattern?
-    /// Topics that are never read, whatever the pattern: the sink's own dead letters.
-    private let excluded: String?
-
-    init(_ config: [String: String]) throws {
-        topics = Set(([String](configText: config["topics"]?.trimmingSpaces() ?? "") ?? []).filter { !$0.isEmpty })
-        let regex = config["topics.regex"]?.trimmingSpaces() ?? ""
-        pattern = regex.isEmpty ? nil : try JavaPattern(regex)
-        excluded = ErrorTolerance(config).deadLetterTopic
-    }
-
-    func includes(_ topic: String) throws -> Bool { try topic != excluded && (topics.contains(topic) || pattern?.matches(topic) == true) }
 }

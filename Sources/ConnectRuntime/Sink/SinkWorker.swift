@@ -12,7 +12,7 @@ package final class SinkWorker: TaskWorker {
     private let type: any SinkConnector.Type
     private let assignment: TaskAssignment
     private let services: TaskServices
-    private let partitions: SinkPartitions
+    private let siblings: SinkSiblings
     private let gate: PauseGate
     private let log: Logger
     private let mailbox = SinkMailbox()
@@ -24,7 +24,7 @@ package final class SinkWorker: TaskWorker {
         self.type = type
         self.assignment = assignment
         self.services = services
-        partitions = siblings.partitions
+        self.siblings = siblings
         gate = PauseGate(open: !assignment.startsPaused)
         if assignment.startsPaused { counters.update { $0.running.set(paused: true) } }
         log = assignment.logger("sluice.sink")
@@ -84,27 +84,39 @@ package final class SinkWorker: TaskWorker {
         let preparation = SinkPreparation(
             conversion: SinkConversion(services.worker.rendering(for: assignment.config), services),
             transforms: try services.transforms(assignment.config), errors: errors)
+        let consumer = try services.log.consumer(
+            for: SinkMember(
+                connector: assignment.connector, task: assignment.task, config: assignment.config,
+                subscription: try SinkSubscription(assignment.config), siblings: siblings))
         let reader = SinkReader(
-            log: services.log, partitions: partitions, task: assignment.task, subscription: try SinkSubscription(assignment.config), budget: budget,
-            gate: gate, mailbox: mailbox, counters: counters, report: log,
+            consumer, budget: budget, gate: gate, mailbox: mailbox, counters: counters, report: log,
             // The task runs on without the partition, and its status says so.
             onDamage: { [assignment] in await assignment.onState(StoredStatus(.running, trace: Trace.text($1, wrapper: "Partition \($0) was given up."))) },
             prepare: { try await preparation.prepare($0) })
         var loop = SinkLoop(
-            task: task, className: C.info.className, connector: assignment.connector, log: services.log, reader: reader, mailbox: mailbox, budget: budget,
-            errors: errors, counters: counters, report: log, settings: services.worker.settings, config: assignment.config,
+            task: task, className: C.info.className, connector: assignment.connector, consumer: consumer, reader: reader, mailbox: mailbox,
+            budget: budget, errors: errors, counters: counters, report: log, settings: services.worker.settings, config: assignment.config,
             isFenced: { self.fenced.load(ordering: .acquiring) }, onTopic: assignment.onTopic)
-        try await withThrowingTaskGroup { group in
-            group.addTask { await reader.run() }
-            group.addTask { [mailbox] in
-                while !Task.isCancelled {
-                    mailbox.push(.tick)
-                    try? await Task.sleep(for: .milliseconds(500))
+        let result: Result<Void, any Error>
+        do {
+            try await withThrowingTaskGroup { group in
+                group.addTask { await reader.run() }
+                group.addTask { [mailbox] in
+                    while !Task.isCancelled {
+                        mailbox.push(.tick)
+                        try? await Task.sleep(for: .milliseconds(500))
+                        await consumer.keepAlive()
+                    }
                 }
+                defer { group.cancelAll() }
+                try await loop.run()
             }
-            defer { group.cancelAll() }
-            try await loop.run()
+            result = .success(())
+        } catch {
+            result = .failure(error)
         }
+        await consumer.close()
+        try result.get()
     }
 }
 
@@ -128,13 +140,19 @@ struct SinkPreparation: Sendable {
         let stage = TransformStage(
             retries: errors.tolerance.retries, onRetry: { [errors] in errors.counters.countRetry(of: $0, in: $1, errors.report) }
         ) { batch in
-            var converted = batch
-            converted.batch = try conversion.convert(
-                StoredBatch(partition: stored.partition, firstOffset: batch.firstOffset ?? 0, batch: batch.batch, rendering: stored.rendering))
+            let parts = try conversion.convert(batch.batch, rendered: stored.rendering)
             do {
-                return try transforms(converted)
-            } catch let failure as SinkConversion.Failure {
-                throw failure
+                return try parts.flatMap { rows, converted in
+                    var part = batch
+                    part.batch = converted
+                    guard parts.count > 1 else { return try transforms(part) }
+                    part.firstOffset = batch.firstOffset.map { $0 + Int64(rows.lowerBound) }
+                    return try transforms(part).map { result in
+                        var result = result
+                        result.origins = (result.origins ?? Array(0..<result.batch.count)).map { $0 + rows.lowerBound }
+                        return result
+                    }
+                }
             } catch {
                 throw SinkConversion.Failure(stage: .transformation, className: (error as? ConnectorError)?.code ?? "transforms", underlying: error)
             }

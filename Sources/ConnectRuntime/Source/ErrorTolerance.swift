@@ -28,7 +28,8 @@ package struct ErrorTolerance: Sendable, Hashable {
 
 /// Where in the data path a record failed, in Kafka Connect's words.
 package enum FailureStage: String, Sendable {
-    case transformation = "TRANSFORMATION", keyConverter = "KEY_CONVERTER", valueConverter = "VALUE_CONVERTER", taskPut = "TASK_PUT"
+    case transformation = "TRANSFORMATION", keyConverter = "KEY_CONVERTER", valueConverter = "VALUE_CONVERTER", headerConverter = "HEADER_CONVERTER", taskPut =
+        "TASK_PUT"
 }
 
 /// A record that could not be taken on, for the log, the dead letter queue and the trace.

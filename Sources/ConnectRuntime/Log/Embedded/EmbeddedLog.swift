@@ -145,6 +145,8 @@ package final class EmbeddedLog: Log {
 
     // MARK: Reading
 
+    package func consumer(for member: SinkMember) -> any LogConsumer { EmbeddedLogConsumer(self, member) }
+
     package func read(_ partition: TopicPartition, from offset: Int64, maxBytes: Int) async throws -> [StoredBatch] {
         while true {
             guard let range = index.partition(partition) else { return [] }

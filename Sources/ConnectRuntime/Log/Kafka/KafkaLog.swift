@@ -111,6 +111,8 @@ package final class KafkaLog: Log {
 
     // MARK: Reading
 
+    package func consumer(for member: SinkMember) throws -> any LogConsumer { try KafkaLogConsumer(clients, member) }
+
     package func read(_ partition: TopicPartition, from offset: Int64, maxBytes: Int) async throws -> [StoredBatch] {
         try await reader.read(partition, from: offset, maxBytes: maxBytes)
     }

@@ -30,7 +30,8 @@ extension ExtractNewRecordState {
             displayName: "Adds the specified fields to the header if they exist.")
         var addHeaders: [String]
         @Field(
-            "drop.fields.header.name", importance: .low, doc: "The header that lists columns to drop, such as ExtractChangedRecordState writes", order: 1, width: .short,
+            "drop.fields.header.name", importance: .low, doc: "The header that lists columns to drop, such as ExtractChangedRecordState writes", order: 1,
+            width: .short,
             displayName: "Specifies a header that contains a list of field names to be removed")
         var dropFieldsHeader: String?
         @Field(
