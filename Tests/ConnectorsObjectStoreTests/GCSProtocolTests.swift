@@ -51,7 +51,9 @@ import Transport
         #expect(try GCSEndpoint(url: nil, bucket: "b").object("a/b c") == "https://storage.googleapis.com/storage/v1/b/b/o/a%2Fb%20c")
         #expect(try GCSEndpoint(url: "http://h:9/", bucket: "b").upload == "http://h:9/upload/storage/v1/b/b/o")
         #expect(try GCSEndpoint(url: "private.example", bucket: "b").base == "https://private.example")
-        for url in ["ftp://h", "http://", "http://u@h", "http:///x"] { #expect(throws: ConnectorError.self, "\(url)") { _ = try GCSEndpoint(url: url, bucket: "b") } }
+        for url in ["ftp://h", "http://", "http://u@h", "http:///x"] {
+            #expect(throws: ConnectorError.self, "\(url)") { _ = try GCSEndpoint(url: url, bucket: "b") }
+        }
     }
 
     // MARK: Answers
@@ -59,7 +61,8 @@ import Transport
     @Test func onlyWhatMayPassIsTriedAgain() {
         for (status, reason, decision) in [
             (408, "", GCSError.Decision.retry), (429, "rateLimitExceeded", .retry), (500, "", .retry), (503, "backendError", .retry),
-            (403, "rateLimitExceeded", .retry), (403, "forbidden", .fail), (401, "authError", .renewToken), (412, "conditionNotMet", .exists), (404, "notFound", .fail),
+            (403, "rateLimitExceeded", .retry), (403, "forbidden", .fail), (401, "authError", .renewToken), (412, "conditionNotMet", .exists),
+            (404, "notFound", .fail),
             (400, "invalid", .fail), (501, "", .fail),
         ] { #expect(GCSError(status: status, reason: reason).decision == decision, "\(status) \(reason)") }
     }
@@ -115,7 +118,10 @@ import Transport
             #"{"type":"service_account","client_email":"e","private_key":"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"}"#,
         ]
         for round in 0..<6000 {
-            var bytes = round % 3 == 0 ? (0..<Int.random(in: 0...60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) } : Array(samples[round % samples.count].utf8)
+            var bytes =
+                round % 3 == 0
+                ? (0..<Int.random(in: 0...60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+                : Array(samples[round % samples.count].utf8)
             if round % 3 != 0 {
                 for _ in 0..<Int.random(in: 0...4, using: &random) where !bytes.isEmpty {
                     let at = Int.random(in: 0..<bytes.count, using: &random)

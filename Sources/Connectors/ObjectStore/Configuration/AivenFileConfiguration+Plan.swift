@@ -40,7 +40,8 @@ extension AivenFileConfiguration {
             findings.append(
                 Diagnostic(
                     "avro.codec",
-                    "Value must be null, deflate, snappy or zstandard\(avroCodec == "bzip2" ? "; bzip2 is not built in, zstandard is smaller and faster" : "")"))
+                    "Value must be null, deflate, snappy or zstandard\(avroCodec == "bzip2" ? "; bzip2 is not built in, zstandard is smaller and faster" : "")")
+            )
         }
         if timestampSource.uppercased() == "FIELD", (timestampField ?? "").isEmpty {
             findings.append(Diagnostic("file.name.timestamp.field", "file.name.timestamp.source is FIELD, and file.name.timestamp.field names none"))
@@ -48,7 +49,8 @@ extension AivenFileConfiguration {
         if isAvro, compression != "none" {
             findings.append(
                 Diagnostic(
-                    "file.compression.type", "Avro files are compressed by blocks: set avro.codec, and file.compression.type to none (readers expect plain files)"))
+                    "file.compression.type",
+                    "Avro files are compressed by blocks: set avro.codec, and file.compression.type to none (readers expect plain files)"))
         }
         return findings
     }
@@ -64,7 +66,8 @@ extension AivenFileConfiguration {
     private func template(_ replacing: String?, compression: String, zone: TimeZoneRules) throws -> NameTemplate {
         let given = replacing ?? nameTemplate.flatMap { $0.isEmpty ? nil : $0 }
         return try NameTemplate(
-            given ?? "{{topic}}-{{partition}}-{{start_offset}}\(isAvro ? ".avro" : "")\(Self.compression(compression).fileExtension)", zone: zone, dividing: true)
+            given ?? "{{topic}}-{{partition}}-{{start_offset}}\(isAvro ? ".avro" : "")\(Self.compression(compression).fileExtension)", zone: zone,
+            dividing: true)
     }
 
     static func compression(_ name: String) -> Compression {

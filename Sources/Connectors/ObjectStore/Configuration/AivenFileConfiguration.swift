@@ -25,7 +25,8 @@ struct AivenFileConfiguration: ConfigurationSection {
     var timestampField: String?
     @Field(
         "file.max.age.ms", default: "60000",
-        doc: "Wall-clock milliseconds after its first record after which a file is stored; -1: no limit. Aiven's sinks store with the worker's offset.flush.interval.ms",
+        doc:
+            "Wall-clock milliseconds after its first record after which a file is stored; -1: no limit. Aiven's sinks store with the worker's offset.flush.interval.ms",
         group: "Sluice") var maxAge: Int64
     @Field(
         "batch.boundary.header",

@@ -5,7 +5,8 @@ public struct AivenS3SinkConfiguration: ConnectConfiguration {
     public init() {}
 
     // MARK: Where
-    @Field("aws.s3.bucket.name", importance: .high, doc: "The bucket to write to", group: "AWS", check: .nonEmpty, aliases: ["aws_s3_bucket"]) var bucket: String
+    @Field("aws.s3.bucket.name", importance: .high, doc: "The bucket to write to", group: "AWS", check: .nonEmpty, aliases: ["aws_s3_bucket"]) var bucket:
+        String
     @Field(
         "aws.s3.endpoint", importance: .low, doc: "An endpoint other than AWS, such as http://minio:9000; buckets are in its paths", group: "AWS",
         aliases: ["aws_s3_endpoint"]) var endpoint: String?
@@ -16,7 +17,8 @@ public struct AivenS3SinkConfiguration: ConnectConfiguration {
 
     // MARK: Credentials
     @Field("aws.access.key.id", doc: "The access key; without one AWS's chain is asked", group: "AWS", aliases: ["aws_access_key_id"]) var accessKey: Secret?
-    @Field("aws.secret.access.key", doc: "The secret that belongs to aws.access.key.id", group: "AWS", aliases: ["aws_secret_access_key"]) var secretKey: Secret?
+    @Field("aws.secret.access.key", doc: "The secret that belongs to aws.access.key.id", group: "AWS", aliases: ["aws_secret_access_key"]) var secretKey:
+        Secret?
     @Field(
         "aws.credentials.provider", default: "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
         doc: "The default chain, or a class whose name contains Anonymous for unsigned requests", group: "AWS") var provider: ClassName

@@ -19,7 +19,8 @@ public struct GCSSinkConfiguration: ConnectConfiguration {
     // MARK: Credentials
     @Field(
         "gcs.credentials.path", importance: .low,
-        doc: "A credentials file: a service account's key, or what gcloud and workload identity federation write. At most one of gcs.credentials.*", group: "GCS")
+        doc: "A credentials file: a service account's key, or what gcloud and workload identity federation write. At most one of gcs.credentials.*",
+        group: "GCS")
     var credentialsPath: String?
     @Field("gcs.credentials.json", importance: .low, doc: "The text of a credentials file", group: "GCS") var credentialsJSON: Secret?
     @Field(
@@ -29,7 +30,8 @@ public struct GCSSinkConfiguration: ConnectConfiguration {
         group: "GCS") var credentialsDefault: Bool?
 
     // MARK: Requests
-    @Field("gcs.retry.backoff.initial.delay.ms", default: "1000", doc: "The first back-off in milliseconds", group: "GCS retry backoff policy", check: .atLeast(0))
+    @Field(
+        "gcs.retry.backoff.initial.delay.ms", default: "1000", doc: "The first back-off in milliseconds", group: "GCS retry backoff policy", check: .atLeast(0))
     var retryInitialDelay: Int64
     @Field(
         "gcs.retry.backoff.max.delay.ms", default: "32000", doc: "The longest back-off in milliseconds", group: "GCS retry backoff policy", check: .atLeast(0))
@@ -48,7 +50,8 @@ public struct GCSSinkConfiguration: ConnectConfiguration {
         doc: "Bytes of one request of a resumable upload; smaller files are one request. A multiple of 262144", group: "Sluice",
         check: Check { text in
             guard let size = Int(text) else { return nil }
-            return size < 262_144 || size > 1 << 30 ? "Value must be between 262144 and 1073741824" : size % 262_144 != 0 ? "Value must be a multiple of 262144" : nil
+            return size < 262_144 || size > 1 << 30
+                ? "Value must be between 262144 and 1073741824" : size % 262_144 != 0 ? "Value must be a multiple of 262144" : nil
         }) var partSize: Int
 
     // MARK: Files

@@ -63,7 +63,8 @@ struct TemplateGroups {
             columns.append(codes[i].codes(of: column) ?? codes[i].codes(of: GroupText.column(column)))
         }
         if columns.allSatisfy({ $0 == nil }), case .all(0) = times.rows, time == nil { return Partitioner.Result(rows: .all(intern(""))) }
-        var rows = [Int32](repeating: Partitioner.Rows.rejected, count: count), last: (composite: [Int32], directory: Int32)?, differing = !times.rejects.isEmpty
+        var rows = [Int32](repeating: Partitioner.Rows.rejected, count: count), last: (composite: [Int32], directory: Int32)?,
+            differing = !times.rejects.isEmpty
         for row in 0..<count where times.rows[row] != Partitioner.Rows.rejected {
             if let last, last.composite[0] == times.rows[row], matches(last.composite, columns, row) {
                 rows[row] = last.directory
@@ -113,7 +114,8 @@ enum GroupText {
         case .array(let items): "[" + items.map { text($0, schema.element ?? schema) }.joined(separator: ", ") + "]"
         case .map(let entries):
             "{" + entries.map { "\(text($0.key, schema.key ?? schema))=\(text($0.value, schema.element ?? schema))" }.joined(separator: ", ") + "}"
-        case .struct(let members): "Struct{" + zip(schema.fields, members).filter { !$1.isNull }.map { "\($0.name)=\(text($1, $0.schema))" }.joined(separator: ",") + "}"
+        case .struct(let members):
+            "Struct{" + zip(schema.fields, members).filter { !$1.isNull }.map { "\($0.name)=\(text($1, $0.schema))" }.joined(separator: ",") + "}"
         }
     }
 }
