@@ -103,6 +103,6 @@ if Context.environment["SLUICE_FUZZ"] != nil {
     package.products.append(.library(name: "Fuzz", type: .dynamic, targets: ["Fuzz"]))
     package.targets.append(
         .target(
-            name: "Fuzz", dependencies: ["ConnectAPI", "ConnectRuntime", "ConnectorsPostgres", "JSON", "JavaRegex"], path: "Tests/Fuzz", exclude: ["Seeds"],
-            swiftSettings: strict))
+            name: "Fuzz", dependencies: ["ConnectAPI", "ConnectRuntime", "ConnectorsPostgres", "JSON", "JavaRegex"], path: "Tests/Fuzz",
+            exclude: ["Seeds"], swiftSettings: strict))
 }

@@ -47,7 +47,7 @@ private let targets: [String: @Sendable (UnsafeRawBufferPointer) -> Void] = [
         guard let config = try? RestBody.config(body) else { return }
         _ = try? validator.validate(config.entries)
     },
-    "providers": { bytes in _ = try? providers.resolve(["key": String(decoding: bytes, as: UTF8.self)]) },
+    "providers": { bytes in _ = try? providers?.resolve(["key": String(decoding: bytes, as: UTF8.self)]) },
     "pgoutput": { bytes in
         _ = try? ReplicationFrame.parse(bytes)
         for inStream in [true, false] { _ = try? PgOutputMessage.parse(bytes, inStream: inStream) }
@@ -94,7 +94,7 @@ private let validator: ConfigValidator = {
     return ConfigValidator(plugins: plugins, workerValues: [:])
 }()
 
-private let providers = try! ConfigProviders([:])
+private let providers = try? ConfigProviders([:])
 
 private let schemas: [Int: Schema] = [
     0: Schema(.int64), 1: Schema(.string, optional: true), 2: .struct([.init("a", Schema(.int32)), .init("b", .array(Schema(.string)))]),

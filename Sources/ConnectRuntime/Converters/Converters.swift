@@ -62,7 +62,8 @@ package enum Converters {
             Entry(number + "ByteArrayConverter", ConverterConfiguration.self),
             Entry(number + "DoubleConverter", ConverterConfiguration.self), Entry(number + "FloatConverter", ConverterConfiguration.self),
             Entry(number + "IntegerConverter", ConverterConfiguration.self), Entry(number + "LongConverter", ConverterConfiguration.self),
-            Entry(number + "ShortConverter", ConverterConfiguration.self), Entry(
+            Entry(number + "ShortConverter", ConverterConfiguration.self),
+            Entry(
                 JsonConverter.className, JsonConverter.Configuration.self, aliases: ["com.snowflake.kafka.connector.records.SnowflakeJsonConverter"]),
             Entry(StringConverter.className, StringConverter.Configuration.self),
         ]
