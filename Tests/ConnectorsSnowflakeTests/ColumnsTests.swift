@@ -15,9 +15,11 @@ import Testing
     @Test func everyTypeLandsInAColumnOfItsMeaning() async throws {
         try await withSnowflake { server in
             let harness = SnowflakeHarness(server, ["snowflake.enable.schematization": "true"])
-            let decimal = Schema(.bytes, optional: true, name: LogicalName.decimal, parameters: [.init("scale", "2"), .init("connect.decimal.precision", "10")])
+            let decimal = Schema(
+                .bytes, optional: true, name: LogicalName.decimal, parameters: [.init("scale", "2"), .init("connect.decimal.precision", "10")])
             let schema = Schema.struct([
-                .init("i", Schema(.int32)), .init("l", Schema(.int64)), .init("f", Schema(.float64)), .init("ok", Schema(.boolean)), .init("s", Schema(.string)),
+                .init("i", Schema(.int32)), .init("l", Schema(.int64)), .init("f", Schema(.float64)), .init("ok", Schema(.boolean)),
+                .init("s", Schema(.string)),
                 .init("dec", decimal), .init("day", Schema(.int32, name: LogicalName.date)), .init("cday", Schema(.int32, name: LogicalName.connectDate)),
                 .init("ts", Schema(.int64, name: LogicalName.microTimestamp)), .init("cts", Schema(.int64, name: LogicalName.connectTimestamp)),
                 .init("tz", Schema(.string, name: LogicalName.zonedTimestamp)), .init("tm", Schema(.int64, name: LogicalName.microTime)),
@@ -33,7 +35,8 @@ import Testing
             try await harness.commit(upTo: 3)
             let types = try server.sql("DESCRIBE TABLE D.S.\(harness.table)").map { "\($0[0] ?? "") \($0[1] ?? "")" }
             for type in [
-                "I NUMBER(38,0)", "F FLOAT", "OK BOOLEAN", "DEC NUMBER(10,2)", "DAY DATE", "CDAY DATE", "TS TIMESTAMP_NTZ(9)", "JS VARIANT", "ST VARIANT", "BIN BINARY(8388608)",
+                "I NUMBER(38,0)", "F FLOAT", "OK BOOLEAN", "DEC NUMBER(10,2)", "DAY DATE", "CDAY DATE", "TS TIMESTAMP_NTZ(9)", "JS VARIANT", "ST VARIANT",
+                "BIN BINARY(8388608)",
                 "RECORD_METADATA VARIANT",
             ] { #expect(types.contains(type), "\(type) in \(types)") }
             let got = try server.sql(
@@ -68,7 +71,8 @@ import Testing
 
     @Test func withoutEvolutionTheMissingColumnIsNamed() async throws {
         try await withSnowflake { server in
-            let harness = SnowflakeHarness(server, ["snowflake.table.layout": "columns", "snowflake.schema.evolution": "false", "snowflake.metadata.all": "false"])
+            let harness = SnowflakeHarness(
+                server, ["snowflake.table.layout": "columns", "snowflake.schema.evolution": "false", "snowflake.metadata.all": "false"])
             try server.sql("CREATE TABLE D.S.\(harness.table) (ID INT)")
             try await harness.start()
             let error = await #expect(throws: ConnectorError.self) { try await harness.write(SnowflakeHarness.batch(0..<1)) }
@@ -84,5 +88,32 @@ import Testing
         let consumed = ConsumedBatch(batch, from: SnowflakeHarness.partition, offsets: .contiguous(from: 0), nextOffset: 1)
         let error = #expect(throws: ConnectorError.self) { try RowLayout(layout: .columns).rows(consumed, now: 0) }
         #expect(error?.disposition == .reject)
+    }
+
+    @Test func limitsAreReadFromTypes() {
+        for (type, limit) in [
+            ("VARCHAR(20)", ColumnFit.Limit.text(20)), ("VARCHAR(16777216)", nil), ("NUMBER(10,2)", .digits(8)), ("NUMBER(38,0)", nil),
+            ("BINARY(5)", .bytes(5)),
+            ("FLOAT", nil), ("VARCHAR(", nil), ("NUMBER(x,y)", nil), ("", nil),
+        ] { #expect(ColumnFit.limit(type) == limit, "\(type)") }
+    }
+
+    @Test func valuesThatDoNotFitTheirColumnsAreRejectedOneByOne() throws {
+        let decimal = Schema(.bytes, name: LogicalName.decimal, parameters: [.init("scale", "2")])
+        let schema = Schema.struct([
+            .init("name", Schema(.string, optional: true)), .init("n", Schema(.int64)), .init("d", decimal), .init("b", Schema(.bytes)),
+        ])
+        func row(_ name: Value, _ n: Int64, _ d: Int128, _ b: [UInt8]) -> Value { .struct([name, .integer(n), .bytes(d.bigEndianTwosComplement), .bytes(b)]) }
+        let consumed = batch(
+            schema,
+            [
+                row("éééé", 999, 99_999, [1, 2]), row("ééééé", 1, 1, []), row(.null, 1000, 1, []), row("x", -999, 100_000, []), row("x", -1000, 1, []),
+                row("", 0, -99_999, [1, 2, 3]),
+            ], from: 40)
+        var rows = try RowLayout(layout: .columns, metadata: RecordMetadata(isIncluded: false)).rows(consumed, now: 0)
+        rows.rejectMisfits(["NAME": "VARCHAR(4)", "N": "NUMBER(3,0)", "D": "NUMBER(5,2)", "B": "BINARY(2)"], consumed)
+        #expect(rows.rejected.map(\.row) == [1, 2, 3, 4, 5])
+        #expect(rows.rejected[0].error.message.contains("offset 41") && rows.rejected[0].error.message.contains("NAME VARCHAR(4)"))
+        #expect(rows.rejected.allSatisfy { $0.error.disposition == .reject && !$0.error.message.contains("é") })
     }
 }

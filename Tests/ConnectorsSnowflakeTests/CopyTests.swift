@@ -103,7 +103,9 @@ import Testing
             let rows = try server.sql("SELECT ID, NAME FROM D.S.\(harness.table) ORDER BY ID")
             #expect(rows == [["0", nil], ["1", nil], ["2", "n2"], ["3", "n3"], ["4", "n4"], ["5", "n5"]])
             // COPY waited until those of the run before were over.
-            let statements = (try server.state()["statements"] as? [String] ?? []).filter { $0.hasPrefix("SELECT COUNT(*) AS RUNNING") || $0.contains("COPY INTO") }
+            let statements = (try server.state()["statements"] as? [String] ?? []).filter {
+                $0.hasPrefix("SELECT COUNT(*) AS RUNNING") || $0.contains("COPY INTO")
+            }
             #expect(statements.prefix(3).allSatisfy { $0.hasPrefix("SELECT") })
             await harness.crash()
         }
@@ -157,7 +159,10 @@ import Testing
             try await harness.start()
             try server.control(
                 "fault",
-                ["match": "COPY INTO", "code": "100038", "sqlState": "22018", "message": "Numeric value 'secret' is not recognized\n  File 'a/0-2.parquet', line 1", "times": 9])
+                [
+                    "match": "COPY INTO", "code": "100038", "sqlState": "22018",
+                    "message": "Numeric value 'secret' is not recognized\n  File 'a/0-2.parquet', line 1", "times": 9,
+                ])
             try await harness.write(SnowflakeHarness.batch(0..<3))
             let error = await #expect(throws: ConnectorError.self) { while true { try await harness.tick() } }
             #expect(error?.code == "snowflake.bad_value")
@@ -250,9 +255,12 @@ import Testing
                 harness.settings["snowflake.stage.name"] = stage
                 let host = s3.endpoint.dropFirst("http://".count)
                 try server.sql(
-                    "create secret s3sec (type s3, endpoint '\(host)', key_id '\(s3.accessKey)', secret '\(s3.secret)', url_style 'path', use_ssl false, region 'us-east-1')")
+                    "create secret s3sec (type s3, endpoint '\(host)', key_id '\(s3.accessKey)', secret '\(s3.secret)', url_style 'path', use_ssl false, region 'us-east-1')"
+                )
                 try server.sql("CREATE STAGE \(stage) URL='s3://\(bucket)/in/'")
-                try server.control("set", ["external": [stage], "s3": ["endpoint": s3.endpoint, "bucket": bucket, "region": s3.region, "key": s3.accessKey, "secret": s3.secret]])
+                try server.control(
+                    "set",
+                    ["external": [stage], "s3": ["endpoint": s3.endpoint, "bucket": bucket, "region": s3.region, "key": s3.accessKey, "secret": s3.secret]])
                 try await harness.start()
                 try await harness.write(SnowflakeHarness.batch(0..<3))
                 try await harness.commit(upTo: 3)

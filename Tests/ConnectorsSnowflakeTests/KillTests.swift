@@ -45,7 +45,8 @@ import Testing
                 try await worker.wait("all \(written) lines are in the table") { try server.rowsIfThere(table) >= written }
                 // What would come twice would come now.
                 try await Task.sleep(for: .milliseconds(1500))
-                let counts = try server.sql("SELECT COUNT(*), COUNT(DISTINCT RECORD_CONTENT::VARCHAR), COUNT(DISTINCT RECORD_METADATA:offset::INT) FROM D.S.\(table)")[0]
+                let counts = try server.sql(
+                    "SELECT COUNT(*), COUNT(DISTINCT RECORD_CONTENT::VARCHAR), COUNT(DISTINCT RECORD_METADATA:offset::INT) FROM D.S.\(table)")[0]
                 #expect(counts == [String(written), String(written), String(written)], "\(worker.log.suffix(2000))")
                 worker.stop()
             }

@@ -9,7 +9,8 @@ import Testing
 /// RECORD_CONTENT and RECORD_METADATA against what Snowflake's connector 3.5 writes (RecordService.convertToJson and processRecord).
 @Suite struct LayoutTests {
     private func texts(_ layout: RowLayout, _ batch: RecordBatch) throws -> [[String: String]] {
-        let rows = try layout.rows(ConsumedBatch(batch, from: TopicPartition("t", 3), offsets: .contiguous(from: 7), nextOffset: 7 + Int64(batch.count)), now: 1_234)
+        let rows = try layout.rows(
+            ConsumedBatch(batch, from: TopicPartition("t", 3), offsets: .contiguous(from: 7), nextOffset: 7 + Int64(batch.count)), now: 1_234)
         return (0..<batch.count).map { row in
             Dictionary(
                 uniqueKeysWithValues: rows.columns.enumerated().compactMap { i, column in
@@ -20,7 +21,8 @@ import Testing
 
     private func batch(_ value: Column?, key: Column? = nil, headers: [HeaderColumn] = [], tombstones: Bitmap? = nil, count: Int = 1) -> RecordBatch {
         RecordBatch(
-            topic: "t", count: count, key: key, value: value, tombstones: tombstones, timestamps: .constant(1_700_000_000_000, RecordBatch.timestampSchema, count: count),
+            topic: "t", count: count, key: key, value: value, tombstones: tombstones,
+            timestamps: .constant(1_700_000_000_000, RecordBatch.timestampSchema, count: count),
             headers: headers)
     }
 
@@ -28,8 +30,10 @@ import Testing
         let decimal = Schema(.bytes, optional: true, name: LogicalName.decimal, parameters: [.init("scale", "2")])
         let schema = Schema.struct([
             .init("i8", Schema(.int8)), .init("f", Schema(.float32)), .init("d", Schema(.float64)), .init("nan", Schema(.float64)), .init("s", Schema(.string)),
-            .init("b", Schema(.bytes)), .init("date", Schema(.int32, name: LogicalName.connectDate)), .init("time", Schema(.int32, name: LogicalName.connectTime)),
-            .init("ts", Schema(.int64, name: LogicalName.connectTimestamp)), .init("dec", decimal), .init("big", decimal), .init("none", Schema(.string, optional: true)),
+            .init("b", Schema(.bytes)), .init("date", Schema(.int32, name: LogicalName.connectDate)),
+            .init("time", Schema(.int32, name: LogicalName.connectTime)),
+            .init("ts", Schema(.int64, name: LogicalName.connectTimestamp)), .init("dec", decimal), .init("big", decimal),
+            .init("none", Schema(.string, optional: true)),
             .init("std", Schema(.int32, optional: true, default: 5)), .init("arr", Schema.array(Schema(.int64, name: LogicalName.connectTimestamp))),
             .init("map", Schema.map(Schema(.string), Schema(.int32))), .init("odd", Schema.map(Schema(.int32), Schema(.string))),
             .init("debezium", Schema(.int64, name: LogicalName.microTimestamp)),
@@ -54,7 +58,8 @@ import Testing
     @Test func metadataIsTheVendors() throws {
         let key = Column(Schema.struct([.init("id", Schema(.int32))]), [.struct([5])])
         let headers = [
-            HeaderColumn("h", Column(Schema(.string), ["a"])), HeaderColumn("n", Column(Schema(.int64), [7])), HeaderColumn("h", Column(Schema(.string), ["b"])),
+            HeaderColumn("h", Column(Schema(.string), ["a"])), HeaderColumn("n", Column(Schema(.int64), [7])),
+            HeaderColumn("h", Column(Schema(.string), ["b"])),
             HeaderColumn("absent", Column(Schema(.string), ["c"]), present: Bitmap([false])),
         ]
         let value = Column(Schema(.string), ["text"])

@@ -34,7 +34,9 @@ import Testing
         #expect(map.table(for: "bcd").parts == ["T2"])
         #expect(map.table(for: "c").parts == ["DB", "SC", "T3"])
         #expect(map.table(for: "other-topic").name.hasPrefix("OTHER_TOPIC_"))
-        for (text, part) in [("a", "is not topic:table"), ("a:1x", "is not a name"), ("a:T1,a:T2", "twice"), ("a.*:T1,ab:T2", "same topics"), ("(:T1", "regular")] {
+        for (text, part) in [
+            ("a", "is not topic:table"), ("a:1x", "is not a name"), ("a:T1,a:T2", "twice"), ("a.*:T1,ab:T2", "same topics"), ("(:T1", "regular"),
+        ] {
             let error = #expect(throws: ConnectorError.self) { try TableMap(text) }
             #expect(error?.message.contains(part) == true, "\(text): \(error?.message ?? "")")
         }
@@ -78,6 +80,8 @@ import Testing
     @Test func fileNamesTellTheirOffsets() {
         #expect(StagedFile.offsets(of: "0-99.parquet") == 0...99)
         #expect(StagedFile.offsets(of: "5_7_1700000000000.json.gz") == 5...7)
-        for bad in ["", "a-b.parquet", "9-5.parquet", "5.parquet", "-1-5.parquet", "99999999999999999999-5.parquet"] { #expect(StagedFile.offsets(of: bad) == nil, "\(bad)") }
+        for bad in ["", "a-b.parquet", "9-5.parquet", "5.parquet", "-1-5.parquet", "99999999999999999999-5.parquet"] {
+            #expect(StagedFile.offsets(of: bad) == nil, "\(bad)")
+        }
     }
 }

@@ -29,7 +29,11 @@ import Testing
                 #expect(try server.sql("SELECT RECORD_METADATA:key::VARCHAR FROM D.S.\(harness.table) WHERE RECORD_METADATA:offset = 4") == [["k4"]])
             }
             let uploads = try server.state()["uploads"] as? [String] ?? []
-            #expect(uploads.contains { $0.hasSuffix("/0_2_1700000000002.json.gz") && $0.contains("SNOWFLAKE_KAFKA_CONNECTOR_\(harness.connector.uppercased())_STAGE_\(harness.table)/") })
+            #expect(
+                uploads.contains {
+                    $0.hasSuffix("/0_2_1700000000002.json.gz")
+                        && $0.contains("SNOWFLAKE_KAFKA_CONNECTOR_\(harness.connector.uppercased())_STAGE_\(harness.table)/")
+                })
             await harness.crash()
         }
     }

@@ -21,7 +21,8 @@ import Testing
                     try worker.configure(
                         "bank",
                         [
-                            "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "topic.prefix": "banking_server", "plugin.name": "pgoutput",
+                            "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "topic.prefix": "banking_server",
+                            "plugin.name": "pgoutput",
                             "table.include.list": "public.customers, public.accounts", "publication.autocreate.mode": "filtered",
                             "decimal.handling.mode": "double",
                         ].merging(database.connection) { $1 })
@@ -51,7 +52,9 @@ import Testing
                     )
                     #expect(newest.map { Array($0[..<2]) } == [["new@x.io", "u"]])
                     #expect(try server.sql("SELECT COUNT(*) FROM D.S.\(accounts) WHERE DATA:__deleted::VARCHAR = 'true' AND DATA:id::INT = 20")[0][0] == "1")
-                    #expect(try server.sql("SELECT SUM(DATA:balance::FLOAT) FROM D.S.\(accounts) WHERE DATA:__op::VARCHAR = 'r'")[0][0].flatMap { Double($0) } == 262.5)
+                    #expect(
+                        try server.sql("SELECT SUM(DATA:balance::FLOAT) FROM D.S.\(accounts) WHERE DATA:__op::VARCHAR = 'r'")[0][0].flatMap { Double($0) }
+                            == 262.5)
                     worker.stop()
                 }
             }

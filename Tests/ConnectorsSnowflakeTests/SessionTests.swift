@@ -40,7 +40,8 @@ struct TestKey {
             let forms: [(String, String?)] = [
                 (try key.text("plain"), nil), (try key.oneLine("plain"), nil), (try key.text("key"), nil), (try key.text("aes256"), "open sesame"),
                 (try key.oneLine("aes256"), "open sesame"), (try key.text("des3"), "open sesame"),
-                (try key.text("plain").split(separator: "\n").joined(separator: "\\n"), nil), (try key.text("plain").split(separator: "\n").joined(separator: " "), nil),
+                (try key.text("plain").split(separator: "\n").joined(separator: "\\n"), nil),
+                (try key.text("plain").split(separator: "\n").joined(separator: " "), nil),
             ]
             for (i, (text, passphrase)) in forms.enumerated() {
                 let harness = SnowflakeHarness(server, ["snowflake.user.name": "keyuser", "snowflake.private.key": text, "snowflake.password": ""])
@@ -56,7 +57,9 @@ struct TestKey {
         defer { key.remove() }
         func finding(_ text: String, _ passphrase: String = "") -> String {
             let settings = ["snowflake.private.key": text, "snowflake.private.key.passphrase": passphrase]
-            let base = ["snowflake.url.name": "a.snowflakecomputing.com", "snowflake.user.name": "u", "snowflake.database.name": "d", "snowflake.schema.name": "s"]
+            let base = [
+                "snowflake.url.name": "a.snowflakecomputing.com", "snowflake.user.name": "u", "snowflake.database.name": "d", "snowflake.schema.name": "s",
+            ]
             return SnowflakeSinkConfiguration.parse(base.merging(settings) { $1 }).findings.first { $0.key == "snowflake.private.key" }?.message ?? "none"
         }
         #expect(finding("nonsense!").contains("neither PEM nor base64"))
@@ -65,7 +68,9 @@ struct TestKey {
         #expect(finding(try key.text("ec8")).contains("not an RSA key"))
         #expect(finding(try key.text("plain")) == "none")
         var random = SeededGenerator(seed: Seed.current)
-        Fuzz.bytes(Array(try key.text("aes256").utf8), 500, &random) { _ = try? PrivateKey(String(decoding: $0, as: UTF8.self), passphrase: Secret("open sesame")) }
+        Fuzz.bytes(Array(try key.text("aes256").utf8), 500, &random) {
+            _ = try? PrivateKey(String(decoding: $0, as: UTF8.self), passphrase: Secret("open sesame"))
+        }
     }
 
     @Test func accountsInTokensAreCutAsTheDriversCutThem() {
@@ -167,7 +172,8 @@ struct TestKey {
 
     @Test func damagedAnswersAreRefusedNotTrapped() throws {
         var random = SeededGenerator(seed: Seed.current)
-        let good = #"{"data":{"rowtype":[{"name":"A"},{"name":"B"}],"rowset":[["1",null],["2","x"]],"queryId":"q","chunks":[{"url":"https://h/p"}],"chunkHeaders":{"a":"b"}},"code":null,"success":true}"#
+        let good =
+            #"{"data":{"rowtype":[{"name":"A"},{"name":"B"}],"rowset":[["1",null],["2","x"]],"queryId":"q","chunks":[{"url":"https://h/p"}],"chunkHeaders":{"a":"b"}},"code":null,"success":true}"#
         Fuzz.bytes(Array(good.utf8), 4000, &random) { bytes in
             guard let json = try? JSONValue.parse(bytes), let outcome = try? QueryAnswer.parse(json) else { return }
             if case .done(let answer) = outcome { _ = (answer.named, answer.values("b")) }
@@ -190,7 +196,9 @@ struct TestKey {
     }
 
     @Test func valuesAreKeptOutOfTexts() {
-        #expect(SnowflakeError.withoutValues("Numeric value 'abc' is not recognized, File 'x.parquet', column 'A'") == "Numeric value '…' is not recognized, File 'x.parquet', column 'A'")
+        #expect(
+            SnowflakeError.withoutValues("Numeric value 'abc' is not recognized, File 'x.parquet', column 'A'")
+                == "Numeric value '…' is not recognized, File 'x.parquet', column 'A'")
         #expect(SnowflakeError.withoutValues("an open 'quote") == "an open '…'")
     }
 }

@@ -72,7 +72,8 @@ final class SnowflakeHarness {
 
     /// Records of offsets: {id: offset, name: "n<offset>"}; some without a value, some with a long name.
     static func batch(
-        _ offsets: Range<Int64>, partition: TopicPartition = partition, topic: String? = nil, tombstones: Set<Int64> = [], large: Set<Int64> = [], bytes: Int = 4000, onlyID: Bool = false
+        _ offsets: Range<Int64>, partition: TopicPartition = partition, topic: String? = nil, tombstones: Set<Int64> = [], large: Set<Int64> = [],
+        bytes: Int = 4000, onlyID: Bool = false
     ) -> ConsumedBatch {
         let long = String(repeating: "x", count: bytes)
         let shape = onlyID ? Schema.struct([schema.fields[0]]) : schema

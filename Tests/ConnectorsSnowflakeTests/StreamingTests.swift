@@ -37,7 +37,8 @@ import Testing
             let path = ["kafka": "RECORD_CONTENT:id", "seed": "DATA:id", "columns": "ID"][layout]!
             #expect(try harness.ids(path) == Array(0..<5))
             if layout != "seed" {
-                let push = try server.sql("SELECT RECORD_METADATA:SnowflakeConnectorPushTime::INT, RECORD_METADATA:key::VARCHAR FROM D.S.\(harness.table) ORDER BY 2")
+                let push = try server.sql(
+                    "SELECT RECORD_METADATA:SnowflakeConnectorPushTime::INT, RECORD_METADATA:key::VARCHAR FROM D.S.\(harness.table) ORDER BY 2")
                 #expect(push[4][1] == "k4" && push[4][0] != nil)
             }
             await harness.crash()

@@ -27,7 +27,8 @@ public struct SnowflakeServer: Sendable {
             let answer = try Subprocess.run(
                 "curl",
                 [
-                    "-sS", "-m", "60", "-X", "POST", "\(url)\(path)", "-H", "Content-Type: application/json", "-H", "Authorization: Snowflake Token=\"\(token)\"",
+                    "-sS", "-m", "60", "-X", "POST", "\(url)\(path)", "-H", "Content-Type: application/json", "-H",
+                    "Authorization: Snowflake Token=\"\(token)\"",
                     "--data-binary", "@-",
                 ], input: data)
             return try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any] ?? [:]

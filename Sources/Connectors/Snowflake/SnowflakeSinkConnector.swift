@@ -11,7 +11,9 @@ import Transport
 public struct SnowflakeSinkConnector: SinkConnector {
     public static let info = ConnectorInfo(
         className: "com.snowflake.kafka.connector.SnowflakeSinkConnector",
-        aliases: ["com.snowflake.kafka.connector.SnowflakeStreamingSinkConnector", "SnowflakeStreamingSinkConnector", "SnowflakeSinkConnector", "SnowflakeSink"],
+        aliases: [
+            "com.snowflake.kafka.connector.SnowflakeStreamingSinkConnector", "SnowflakeStreamingSinkConnector", "SnowflakeSinkConnector", "SnowflakeSink",
+        ],
         version: "0.1.0", documentation: "Writes records to Snowflake tables through stages and COPY, Snowpipe, or Snowpipe Streaming")
 
     private let configuration: SnowflakeSinkConfiguration

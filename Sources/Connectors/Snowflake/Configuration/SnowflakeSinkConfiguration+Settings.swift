@@ -29,7 +29,9 @@ extension SnowflakeSinkConfiguration {
         }
         if ingestionMethod != .copy, authentication == .password {
             findings.append(
-                Diagnostic("snowflake.password", "Snowpipe and Snowpipe Streaming take a private key or OAuth, not a password; or use snowflake.ingestion.method=COPY"))
+                Diagnostic(
+                    "snowflake.password", "Snowpipe and Snowpipe Streaming take a private key or OAuth, not a password; or use snowflake.ingestion.method=COPY")
+            )
         }
         if ingestionMethod == .snowpipe, layout == .columns {
             findings.append(
@@ -86,7 +88,8 @@ extension SnowflakeSinkConfiguration {
             } catch let mistake as PrivateKey.Mistake {
                 let (what, hint) =
                     switch mistake {
-                    case .unreadable: ("The private key is neither PEM nor base64", "Give the text of the .p8 file, or its lines joined without header and footer")
+                    case .unreadable:
+                        ("The private key is neither PEM nor base64", "Give the text of the .p8 file, or its lines joined without header and footer")
                     case .passphrase:
                         ("The private key is encrypted, and the passphrase is missing or wrong", "Set snowflake.private.key.passphrase to the key's passphrase")
                     case .notRSA: ("The private key is not an RSA key", "Make one with: openssl genrsa 2048 | openssl pkcs8 -topk8 -inform PEM -out rsa_key.p8")
@@ -106,7 +109,7 @@ extension SnowflakeSinkConfiguration {
                 OAuthTokens(
                     .init(
                         endpoint: oauthEndpoint.isEmpty ? own : oauthEndpoint, clientID: oauthClient, clientSecret: oauthSecret,
-                        refreshToken: oauthRefresh.value.isEmpty ? nil : oauthRefresh, scope: oauthScope), client))
+                        refreshToken: oauthRefresh.value.isEmpty ? nil : oauthRefresh, scope: oauthIncludesScope ? oauthScope : nil), client))
         }
     }
 
@@ -166,7 +169,8 @@ extension SnowflakeSinkConfiguration {
 
     var rotation: StagedIngestion.Rotation {
         StagedIngestion.Rotation(
-            records: Int(clamping: bufferRecords), bytes: Int(clamping: bufferBytes), milliseconds: bufferSeconds.multipliedReportingOverflow(by: 1000).partialValue)
+            records: Int(clamping: bufferRecords), bytes: Int(clamping: bufferBytes),
+            milliseconds: bufferSeconds.multipliedReportingOverflow(by: 1000).partialValue)
     }
 
     /// Where an external stage's files are written.
@@ -187,7 +191,9 @@ extension SnowflakeSinkConfiguration {
             let name = String(rest.prefix { $0 != "/" })
             var prefix = String(rest.dropFirst(name.count + 1))
             if !prefix.isEmpty, !prefix.hasSuffix("/") { prefix += "/" }
-            guard !name.isEmpty else { throw ConnectorError("config.invalid", .stop, "The stage's URL names no bucket", hint: "Write it as s3://bucket/prefix") }
+            guard !name.isEmpty else {
+                throw ConnectorError("config.invalid", .stop, "The stage's URL names no bucket", hint: "Write it as s3://bucket/prefix")
+            }
             guard scheme == "gcs://" else {
                 var place = S3Uploads.Place(bucket: name, region: s3Region, endpoint: storeURL)
                 place.pathStyle = storeURL != nil

@@ -27,6 +27,10 @@ public struct SnowflakeSinkConfiguration: ConnectConfiguration {
         "snowflake.oauth.token.endpoint", default: "", doc: "Where tokens come from; by default the account's own /oauth/token-request",
         group: "Snowflake Login Info") var oauthEndpoint: String
     @Field("snowflake.oauth.scope", default: "", importance: .low, doc: "The scope asked for with OAuth", group: "Snowflake Login Info") var oauthScope: String
+    @Field(
+        "snowflake.oauth.include.scope", default: "true", importance: .low, doc: "Ask with snowflake.oauth.scope, where one is given",
+        group: "Snowflake Login Info")
+    var oauthIncludesScope: Bool
     @Field("snowflake.role.name", importance: .high, doc: "The role to use; by default the user's", group: "Snowflake Login Info") var role: String?
     @Field("snowflake.warehouse.name", importance: .high, doc: "The warehouse that runs COPY; by default the user's", group: "Sluice") var warehouse: String?
     @Field("snowflake.database.name", importance: .high, doc: "The database of the tables", group: "Snowflake Login Info") var database: String
@@ -54,7 +58,8 @@ public struct SnowflakeSinkConfiguration: ConnectConfiguration {
         "payload.path", default: "", doc: "Write this member of the value instead of the whole: after takes the new row out of a change event", group: "Sluice")
     var payloadPath: String
     @Field(
-        "behavior.on.null.values", default: "default", doc: "A record without a value: default (a row with an empty object) or ignore", group: "Connector Config",
+        "behavior.on.null.values", default: "default", doc: "A record without a value: default (a row with an empty object) or ignore",
+        group: "Connector Config",
         check: .oneOfIgnoringCase(["default", "ignore"])) var nullValues: String
     @Field("snowflake.metadata.all", default: "true", doc: "Write RECORD_METADATA", group: "Snowflake Metadata Flags") var metadata: Bool
     @Field("snowflake.metadata.topic", default: "true", doc: "The topic in RECORD_METADATA", group: "Snowflake Metadata Flags") var metadataTopic: Bool
@@ -91,11 +96,13 @@ public struct SnowflakeSinkConfiguration: ConnectConfiguration {
         "snowflake.stage.name",
         doc: "A stage of your own; by default an internal one is created for each table. External ones need snowflake.stage.url", group: "Sluice")
     var stageName: String?
-    @Field("snowflake.stage.url", doc: "The URL of an external stage, s3://bucket/prefix or gcs://bucket/prefix: files are written there", group: "Sluice") var stageURL: String?
+    @Field("snowflake.stage.url", doc: "The URL of an external stage, s3://bucket/prefix or gcs://bucket/prefix: files are written there", group: "Sluice")
+    var stageURL: String?
     @Field("snowflake.stage.remove.files", default: "true", doc: "Take files off the stage once their offsets are committed", group: "Sluice")
     var removeFiles: Bool
     @Field(
-        "snowflake.streaming.max.client.lag", default: "1", importance: .low, doc: "Streaming: seconds rows wait for a request to fill", group: "Connector Config",
+        "snowflake.streaming.max.client.lag", default: "1", importance: .low, doc: "Streaming: seconds rows wait for a request to fill",
+        group: "Connector Config",
         check: .between(1, 600)) var maxClientLag: Int64
     @Field("flush.on.stop", default: "false", doc: "Load what is buffered when the task stops; without it these records are read again", group: "Sluice")
     var flushOnStop: Bool

@@ -61,7 +61,8 @@ struct RecordMetadata: Sendable {
                 writer.byte(UInt8(ascii: "}"))
             } catch {
                 writer.truncate(to: start)
-                rejected[row] = error as? ConnectorError ?? ConnectorError("snowflake.metadata", .reject, "A key or header cannot be written", underlying: error)
+                rejected[row] =
+                    error as? ConnectorError ?? ConnectorError("snowflake.metadata", .reject, "A key or header cannot be written", underlying: error)
             }
             offsets.append(Int32(truncatingIfNeeded: writer.count))
         }

@@ -27,5 +27,18 @@ struct TableRows: Sendable {
     let columns: [TableColumn]
     let values: Column
     /// Rows that cannot be written, ascending. Their values are null.
-    let rejected: [(row: Int, error: ConnectorError)]
+    var rejected: [(row: Int, error: ConnectorError)]
+
+    /// Rejects also the rows whose values are too long or too large for the table's columns.
+    mutating func rejectMisfits(_ types: [String: String], _ consumed: ConsumedBatch) {
+        var known = Set(rejected.map(\.row))
+        for misfit in ColumnFit.misfits(self, types: types) where known.insert(misfit.row).inserted {
+            let error = ConnectorError(
+                "snowflake.does_not_fit", .reject,
+                "The record of \(consumed.partition) at offset \(consumed.offsets[misfit.row]) has a value that is too long or too large for the column \(misfit.column) \(misfit.type)",
+                hint: "ALTER TABLE … ALTER COLUMN \(SQL.identifier(misfit.column)) SET DATA TYPE … to a wider type")
+            rejected.append((misfit.row, error))
+        }
+        rejected.sort { $0.row < $1.row }
+    }
 }

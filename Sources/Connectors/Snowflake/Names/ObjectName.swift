@@ -53,9 +53,10 @@ struct ObjectName: Sendable, Hashable, CustomStringConvertible {
 
     /// For a stage in `@…`, where quotes are needed only for names that are not plain.
     var stageReference: String {
-        "@" + parts.map { part in
-            let plain = part.unicodeScalars.allSatisfy { ("A"..."Z").contains($0) || ("0"..."9").contains($0) || $0 == "_" || $0 == "$" }
-            return plain && !("0"..."9").contains(part.unicodeScalars.first ?? "0") ? part : SQL.identifier(part)
-        }.joined(separator: ".")
+        "@"
+            + parts.map { part in
+                let plain = part.unicodeScalars.allSatisfy { ("A"..."Z").contains($0) || ("0"..."9").contains($0) || $0 == "_" || $0 == "$" }
+                return plain && !("0"..."9").contains(part.unicodeScalars.first ?? "0") ? part : SQL.identifier(part)
+            }.joined(separator: ".")
     }
 }

@@ -32,7 +32,8 @@ struct AccountCheck {
         let current: [String: String]
         do {
             let answer = try await session.query(
-                "SELECT CURRENT_ROLE() AS ROLE, CURRENT_WAREHOUSE() AS WAREHOUSE, CURRENT_DATABASE() AS DATABASE, CURRENT_SCHEMA() AS SCHEMA", "a look at the session")
+                "SELECT CURRENT_ROLE() AS ROLE, CURRENT_WAREHOUSE() AS WAREHOUSE, CURRENT_DATABASE() AS DATABASE, CURRENT_SCHEMA() AS SCHEMA",
+                "a look at the session")
             try answer.requireRows()
             current = answer.named.first ?? [:]
         } catch {
@@ -41,7 +42,8 @@ struct AccountCheck {
         let role = configuration.role.map(SnowflakeSinkConfiguration.stored) ?? current["role"] ?? "…"
         var found: [Diagnostic] = []
         if let wanted = configuration.role, let actual = current["role"], actual != SnowflakeSinkConfiguration.stored(wanted) {
-            found.append(Diagnostic("snowflake.role.name", "The user cannot use the role \(wanted). GRANT ROLE \(SQL.identifier(role)) TO USER \(configuration.user)"))
+            found.append(
+                Diagnostic("snowflake.role.name", "The user cannot use the role \(wanted). GRANT ROLE \(SQL.identifier(role)) TO USER \(configuration.user)"))
         }
         let database = session.settings.database, schema = session.settings.schema
         let place = "\(SQL.identifier(database)).\(SQL.identifier(schema))"
@@ -50,7 +52,8 @@ struct AccountCheck {
             found.append(
                 Diagnostic(
                     "snowflake.database.name",
-                    "The database \(database) does not exist, or the role \(role) may not use it (\(error.code)). GRANT USAGE ON DATABASE \(SQL.identifier(database)) TO ROLE \(role)"))
+                    "The database \(database) does not exist, or the role \(role) may not use it (\(error.code)). GRANT USAGE ON DATABASE \(SQL.identifier(database)) TO ROLE \(role)"
+                ))
             return found
         case .success: break
         }
@@ -77,7 +80,8 @@ struct AccountCheck {
         return [
             Diagnostic(
                 "snowflake.warehouse.name",
-                "The warehouse \(wanted) does not exist, or the role \(role) may not use it (\(error.code)). GRANT USAGE ON WAREHOUSE \(SQL.identifier(wanted)) TO ROLE \(role)")
+                "The warehouse \(wanted) does not exist, or the role \(role) may not use it (\(error.code)). GRANT USAGE ON WAREHOUSE \(SQL.identifier(wanted)) TO ROLE \(role)"
+            )
         ]
     }
 
@@ -103,7 +107,9 @@ struct AccountCheck {
                 // Rights of inherited roles are not listed with this role: only what is there is judged.
                 guard !held.isEmpty, held.isDisjoint(with: ["OWNERSHIP", "ALL"]), !held.contains("INSERT") else { continue }
                 found.append(
-                    Diagnostic("snowflake.topic2table.map", "The role \(role) may not load the table \(table). GRANT SELECT, INSERT ON TABLE \(table.sql) TO ROLE \(role)"))
+                    Diagnostic(
+                        "snowflake.topic2table.map",
+                        "The role \(role) may not load the table \(table). GRANT SELECT, INSERT ON TABLE \(table.sql) TO ROLE \(role)"))
             case .failure(let error) where !configuration.createTables && error.code == "002003":
                 found.append(
                     Diagnostic(

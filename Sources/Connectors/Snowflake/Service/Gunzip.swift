@@ -8,7 +8,9 @@ enum Gunzip {
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
         defer { stream.deallocate() }
-        guard inflateInit2_(stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else { throw QueryAnswer.unreadable("zlib has no memory") }
+        guard inflateInit2_(stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+            throw QueryAnswer.unreadable("zlib has no memory")
+        }
         defer { inflateEnd(stream) }
         var out: [UInt8] = []
         var input = bytes

@@ -58,7 +58,9 @@ struct QueryAnswer: Sendable {
 
     /// The rows of a fetched chunk: JSON arrays with commas between them, without the brackets around.
     static func chunkRows(_ body: [UInt8]) throws -> [[String?]] {
-        guard let list = try? JSONValue.parse([UInt8(ascii: "[")] + body + [UInt8(ascii: "]")]).arrayValue else { throw unreadable("a part of a result is not JSON") }
+        guard let list = try? JSONValue.parse([UInt8(ascii: "[")] + body + [UInt8(ascii: "]")]).arrayValue else {
+            throw unreadable("a part of a result is not JSON")
+        }
         return try list.map(row)
     }
 

@@ -14,6 +14,8 @@ struct ServiceCall: Sendable {
     var accept = "application/json"
     /// Say `retryCount` when it is sent again: with the same `requestId` Snowflake runs a statement once.
     var countsRetries = false
+    /// nil: a minute and a half, and more for a large body.
+    var timeoutMilliseconds: Int?
     /// For error texts: `login`, `insertFiles of pipe …`.
     var what: String
 
@@ -48,6 +50,12 @@ struct ServiceClient: Sendable {
 
     /// The same client for another host.
     func at(_ url: AccountURL) -> ServiceClient { ServiceClient(url: url, settings: settings, transport: transport, pool: pool, onRetry: onRetry) }
+
+    var withoutRetries: ServiceClient {
+        var once = settings
+        once.retries = 0
+        return ServiceClient(url: url, settings: once, transport: transport, pool: pool, onRetry: onRetry)
+    }
 
     func send(_ call: ServiceCall) async throws -> ServiceAnswer {
         let started = WallClock.milliseconds
@@ -96,7 +104,7 @@ struct ServiceClient: Sendable {
             method: call.method, url: "\(url.text)\(call.path)\(text.isEmpty ? "" : separator + text)", headers: headers, body: call.body,
             proxy: settings.proxy, proxyUser: settings.proxyUser, proxyPassword: settings.proxyPassword?.value)
         // A statement's answer is held back for 45 seconds while it runs.
-        request.timeoutMilliseconds = 90_000 + call.body.count / 64
+        request.timeoutMilliseconds = call.timeoutMilliseconds ?? 90_000 + call.body.count / 64
         request.stallSeconds = nil
         return request
     }

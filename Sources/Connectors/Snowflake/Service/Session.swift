@@ -86,7 +86,8 @@ actor Session {
         var call = ServiceCall.json("the end of the session", "/session", .object(JSONObject()))
         call.query = [("delete", "true")]
         call.headers = [authorization(open.session)]
-        _ = try? await client.send(call)
+        call.timeoutMilliseconds = 3000
+        _ = try? await client.withoutRetries.send(call)
     }
 
     // MARK: One exchange
@@ -151,14 +152,17 @@ actor Session {
         }
     }
 
-    /// Runs a login or renewal, or waits for the one under way.
+    /// Runs a login or renewal, or waits for the one under way. It is everybody's: whoever asked first being cancelled does not end it, `abandon` does.
     private func enter(_ body: @escaping @Sendable () async throws -> Void) async throws {
         if let entering { return try await entering.value }
         let task = Task { try await body() }
         entering = task
         defer { entering = nil }
-        try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+        try await task.value
     }
+
+    /// The session is about to be closed: a login under way is of no use any more.
+    func abandon() { entering?.cancel() }
 
     private func take(session: String, master: String) {
         opened += 1

@@ -35,7 +35,8 @@ struct SnowflakeError: Error, Sendable, Equatable {
 
     /// What is there to do about it, for a statement that was to do `what`.
     func connectorError(_ what: String) -> ConnectorError {
-        let text = "Snowflake refused \(what): \(message) (code \(code)\(sqlState.isEmpty ? "" : ", SQLSTATE \(sqlState)")\(queryID.map { ", query \($0)" } ?? ""))"
+        let text =
+            "Snowflake refused \(what): \(message) (code \(code)\(sqlState.isEmpty ? "" : ", SQLSTATE \(sqlState)")\(queryID.map { ", query \($0)" } ?? ""))"
         switch code {
         case "390100", "390102", "390195":
             return ConnectorError(
@@ -50,14 +51,18 @@ struct SnowflakeError: Error, Sendable, Equatable {
         case "390303", "390318": return ConnectorError("snowflake.oauth_refused", .stop, text, hint: "Renew the refresh token in snowflake.oauth.refresh.token")
         case "390186", "390189", "390191":
             return ConnectorError("snowflake.role_refused", .stop, text, hint: "GRANT ROLE … TO USER …, or correct snowflake.role.name")
-        case "390201": return ConnectorError("snowflake.not_found", .stop, text, hint: "Check snowflake.database.name, snowflake.schema.name and the role's USAGE on them")
-        case "390420", "390422": return ConnectorError("snowflake.network_policy", .stop, text, hint: "Allow this machine's address in the account's network policy")
+        case "390201":
+            return ConnectorError("snowflake.not_found", .stop, text, hint: "Check snowflake.database.name, snowflake.schema.name and the role's USAGE on them")
+        case "390420", "390422":
+            return ConnectorError("snowflake.network_policy", .stop, text, hint: "Allow this machine's address in the account's network policy")
         case "000606", "000607":
             return ConnectorError(
                 "snowflake.no_warehouse", .stop, text,
-                hint: "Set snowflake.warehouse.name to a warehouse the role may use (GRANT USAGE ON WAREHOUSE … TO ROLE …), or give the user a DEFAULT_WAREHOUSE")
+                hint:
+                    "Set snowflake.warehouse.name to a warehouse the role may use (GRANT USAGE ON WAREHOUSE … TO ROLE …), or give the user a DEFAULT_WAREHOUSE")
         case "002003", "002043":
-            return ConnectorError("snowflake.not_found", .stop, text, hint: "Create it, or grant the role USAGE on database and schema and the privilege on the object")
+            return ConnectorError(
+                "snowflake.not_found", .stop, text, hint: "Create it, or grant the role USAGE on database and schema and the privilege on the object")
         case "003001": return ConnectorError("snowflake.not_granted", .stop, text, hint: "Grant the missing privilege to the role of snowflake.role.name")
         case "000625", "000630", "000629", "000604", "000605", "000603", "261000", "200001":
             return ConnectorError("snowflake.statement_ended", .retry, text)

@@ -50,7 +50,8 @@ final class Lane {
             (
                 number,
                 StagedFile(
-                    partition: partition, table: table, directory: directory, name: file.name, columns: columns, start: offsets.lowerBound, end: offsets.upperBound,
+                    partition: partition, table: table, directory: directory, name: file.name, columns: columns, start: offsets.lowerBound,
+                    end: offsets.upperBound,
                     rows: nil, size: file.size)
             )
         }

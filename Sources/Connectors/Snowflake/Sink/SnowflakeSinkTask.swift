@@ -79,8 +79,9 @@ public struct SnowflakeSinkTask: SinkTask {
     public mutating func committed(_ offsets: [TopicPartition: Int64]) async { await ingestion.committed(offsets) }
 
     public mutating func close(_ partitions: [TopicPartition]) async {
-        await ingestion.close(partitions)
         openPartitions.subtract(partitions)
+        if openPartitions.isEmpty { await session.abandon() }
+        await ingestion.close(partitions)
         guard openPartitions.isEmpty else { return }
         await session.close()
         pool.stop()

@@ -111,10 +111,11 @@ struct StagedIngestion: Ingestion {
         }
         let table = context.tables.table(for: kept.batch.topic).qualified(database: context.database, schema: context.schema)
         let now = context.clock()
-        let rows = try context.layout.rows(kept, now: now)
+        var rows = try context.layout.rows(kept, now: now)
         // Everything that can fail and be tried again comes before the first row is kept.
         let nullable = Set(rows.values.schema.fields.filter(\.schema.isOptional).map(\.name))
-        _ = try await context.setup.types(of: table, taking: rows.columns, nullable: nullable, layout: context.layout.layout)
+        let types = try await context.setup.types(of: table, taking: rows.columns, nullable: nullable, layout: context.layout.layout)
+        rows.rejectMisfits(types, kept)
         let lane = try await lane(consumed.partition, table, startingAt: kept.offsets[0])
         for (number, file) in try lane.resolve(rows.columns, at: kept.offsets[0]) { tables[table]?.loadAgain(number, file) }
         for bad in rows.rejected where kept.offsets[bad.row] > lane.storedUpTo {

@@ -118,7 +118,9 @@ actor TableSetup {
 
     private func alter(_ table: ObjectName, _ change: String) async throws {
         if case .failure(let error) = try await session.run("ALTER TABLE \(table.sql) \(change)", "ALTER TABLE \(table)") {
-            throw denied(error, "ALTER TABLE \(table)", "GRANT OWNERSHIP (or EVOLVE SCHEMA and the change by hand) ON TABLE \(table.sql): ALTER TABLE \(table.sql) \(change)")
+            throw denied(
+                error, "ALTER TABLE \(table)",
+                "GRANT OWNERSHIP (or EVOLVE SCHEMA and the change by hand) ON TABLE \(table.sql): ALTER TABLE \(table.sql) \(change)")
         }
     }
 

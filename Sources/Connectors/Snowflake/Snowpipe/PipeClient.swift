@@ -21,7 +21,8 @@ struct PipeClient: Sendable {
         let json = try await send(call, pipe)
         guard json["responseCode"]?.stringValue?.uppercased() == "SUCCESS" else {
             throw ConnectorError(
-                "snowflake.pipe_refused", .retry, "The pipe \(pipe) did not take files: \(json["responseCode"]?.stringValue ?? json["message"]?.stringValue ?? "no code")")
+                "snowflake.pipe_refused", .retry,
+                "The pipe \(pipe) did not take files: \(json["responseCode"]?.stringValue ?? json["message"]?.stringValue ?? "no code")")
         }
     }
 
@@ -82,7 +83,9 @@ struct PipeClient: Sendable {
         case 403, 404:
             return ConnectorError(
                 "snowflake.pipe_missing", .stop, text,
-                hint: "Let the user's default role (Snowpipe knows no other) own the pipe: GRANT OPERATE, MONITOR ON PIPE \(pipe.sql) TO ROLE …, ALTER USER … SET DEFAULT_ROLE")
+                hint:
+                    "Let the user's default role (Snowpipe knows no other) own the pipe: GRANT OPERATE, MONITOR ON PIPE \(pipe.sql) TO ROLE …, ALTER USER … SET DEFAULT_ROLE"
+            )
         default: return ConnectorError("snowflake.pipe_refused", .stop, text)
         }
     }

@@ -53,7 +53,8 @@ struct PipeLoader: FileLoader {
             // Reports reach back ten minutes only.
             try settle(try await pipes.history(pipe, since: named - 60_000), &waiting, pipe)
             guard waiting.isEmpty else {
-                throw ConnectorError("snowflake.pipe_silent", .retry, "The pipe \(pipe) told nothing of \(waiting.count) files for \(patience); they are named again")
+                throw ConnectorError(
+                    "snowflake.pipe_silent", .retry, "The pipe \(pipe) told nothing of \(waiting.count) files for \(patience); they are named again")
             }
         }
     }

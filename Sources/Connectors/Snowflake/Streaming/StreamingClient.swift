@@ -41,7 +41,9 @@ actor StreamingClient {
             method: "PUT", path: "\(base(place.pipe, "streaming"))/channels/\(URLText.encode(place.channel))", body: Array("{}".utf8),
             what: "the opening of channel \(place.channel)")
         let json = try await send(call)
-        guard let continuation = json["next_continuation_token"]?.stringValue else { throw QueryAnswer.unreadable("an opened channel has no continuation token") }
+        guard let continuation = json["next_continuation_token"]?.stringValue else {
+            throw QueryAnswer.unreadable("an opened channel has no continuation token")
+        }
         return (continuation, Self.status(json["channel_status"] ?? .null))
     }
 
@@ -73,7 +75,8 @@ actor StreamingClient {
         let isLost = ["STALE", "INVALID", "NOT_FOUND", "NOT_EXIST", "ERR_"].contains { code.contains($0) }
         return ChannelStatus(
             committed: offset("last_committed_offset_token"), errorRows: offset("rows_error_count") ?? offset("rows_errors") ?? 0,
-            lastError: json["last_error_message"]?.stringValue.map { SnowflakeError.withoutValues($0) }, lastErrorOffset: offset("last_error_offset_upper_bound"),
+            lastError: json["last_error_message"]?.stringValue.map { SnowflakeError.withoutValues($0) },
+            lastErrorOffset: offset("last_error_offset_upper_bound"),
             isValid: !isLost)
     }
 
@@ -102,7 +105,8 @@ actor StreamingClient {
     private func token(_ ingest: ServiceClient) async throws -> String {
         if let scoped, scoped.until > .now { return scoped.token }
         let form = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&scope=\(URLText.encode(ingest.url.host))"
-        var call = ServiceCall(path: "/oauth/token", body: Array(form.utf8), contentType: "application/x-www-form-urlencoded", what: "the token of Snowpipe Streaming")
+        var call = ServiceCall(
+            path: "/oauth/token", body: Array(form.utf8), contentType: "application/x-www-form-urlencoded", what: "the token of Snowpipe Streaming")
         call.headers = try await credential.headers(now: WallClock.milliseconds / 1000)
         let answer = try await ingest.send(call)
         guard answer.status == 200 else { throw refusal(answer, call.what) }
@@ -141,7 +145,9 @@ actor StreamingClient {
         case 403, 404:
             return ConnectorError(
                 "snowflake.stream_refused", .stop, text,
-                hint: "Check that the table exists and that the role of user \(user) may INSERT into it (GRANT INSERT, SELECT ON TABLE …, USAGE on database and schema)")
+                hint:
+                    "Check that the table exists and that the role of user \(user) may INSERT into it (GRANT INSERT, SELECT ON TABLE …, USAGE on database and schema)"
+            )
         case 413: return ConnectorError("snowflake.too_large", .reject, text)
         default: return ConnectorError("snowflake.stream_refused", .stop, text)
         }

@@ -68,9 +68,10 @@ struct StreamingIngestion: Ingestion {
         }
         let table = context.tables.table(for: kept.batch.topic).qualified(database: context.database, schema: context.schema)
         let now = context.clock()
-        let rows = try context.layout.rows(kept, now: now)
+        var rows = try context.layout.rows(kept, now: now)
         let nullable = Set(rows.values.schema.fields.filter(\.schema.isOptional).map(\.name))
-        _ = try await context.setup.types(of: table, taking: rows.columns, nullable: nullable, layout: context.layout.layout)
+        let types = try await context.setup.types(of: table, taking: rows.columns, nullable: nullable, layout: context.layout.layout)
+        rows.rejectMisfits(types, kept)
         let channel = try await channel(consumed.partition, table)
         for bad in rows.rejected where kept.offsets[bad.row] > channel.committed {
             try await context.reject(RejectedRecord(partition: consumed.partition, offset: kept.offsets[bad.row], error: bad.error))
