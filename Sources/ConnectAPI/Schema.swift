@@ -137,6 +137,8 @@ public enum LogicalName {
     public static let ltree = "io.debezium.data.Ltree"
     public static let tsvector = "io.debezium.data.Tsvector"
     public static let point = "io.debezium.data.geometry.Point"
+    public static let geometry = "io.debezium.data.geometry.Geometry"
+    public static let geography = "io.debezium.data.geometry.Geography"
     /// STRUCT: an object that was read without a schema. A member that is `unavailable` in a row is not in that row's object; JSON with schemas
     /// says `"schema":null`.
     public static let schemalessObject = "sluice.SchemalessObject"

@@ -25,6 +25,9 @@ package struct ParquetOptions: Sendable, Hashable {
         case fixed
     }
 
+    /// What Debezium's geometries become: their struct {wkb, srid}, the bytes alone, or text (`POINT (1 2)`).
+    package enum GeometryEncoding: String, Sendable, Hashable, CaseIterable { case `struct`, wkb, wkt }
+
     package enum VariableScaleDecimalEncoding: String, Sendable, Hashable { case string, double }
 
     /// What a row becomes whose value the source did not send (an unchanged TOAST value).
@@ -74,6 +77,7 @@ package struct ParquetOptions: Sendable, Hashable {
     package var uuid: UUIDEncoding = .string
     /// Annotate io.debezium.data.Json as JSON instead of STRING.
     package var jsonAnnotation = false
+    package var geometry: GeometryEncoding = .struct
     package var variableScaleDecimal: VariableScaleDecimalEncoding = .string
     package var unavailable: Unavailable = .placeholder("__debezium_unavailable_value")
     package var fieldNames: FieldNames = .keep

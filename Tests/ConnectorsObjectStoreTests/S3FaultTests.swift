@@ -206,6 +206,34 @@ import TestSupport
         return "\(String(c[0..<4]))-\(String(c[4..<6]))-\(String(c[6..<8]))T\(String(c[9..<11])):\(String(c[11..<13])):\(String(c[13..<15]))Z"
     }
 
+    /// Bad input gets a code, a place and a way out, and is not tried again.
+    @Test func aForbiddenWriteSaysWhatToAllow() async throws {
+        try await withSwiftS3 { server in
+            let proxy = try FaultProxy(to: server.port) { request in
+                request.method == "PUT" && request.target.contains("/topics/") ? .answer(403, body: FaultProxy.error("AccessDenied", "Access Denied")) : nil
+            }
+            defer { proxy.stop() }
+            let pool = BlockingPool(threads: 2), bucket = uniqueBucket()
+            defer { pool.stop() }
+            let store = try store(proxy.endpoint, server, bucket, pool: pool)
+            try await store.prepare()
+            let harness = SinkHarness(["flush.size": "3"], store: store), topic = TestTopic((0..<3).map { ("k", 1_800_000_000_000 + Int64($0)) })
+            var task = try harness.task()
+            do {
+                _ = try await drain(&task, topic, step: 3, until: Date().addingTimeInterval(20))
+                Issue.record("the task was to fail")
+            } catch let error as ConnectorError {
+                #expect(error.code == "s3.access_denied" && error.disposition == .stop)
+                #expect(
+                    error.message.contains("t+0+0000000000.json") && error.message.contains("403 AccessDenied") && error.message.contains("request id proxy"))
+                #expect(error.hint?.hasPrefix("Allow s3:PutObject on arn:aws:s3:::\(bucket)/") == true, "\(error.hint ?? "")")
+                #expect(!error.description.contains(server.secret))
+            }
+            await task.close([topic.partition])
+            #expect(proxy.requests.filter { $0.request.method == "PUT" && $0.request.target.contains("/topics/") }.count == 1, "not tried again")
+        }
+    }
+
     /// The bucket in the host name, signed so, as AWS wants it.
     @Test func virtualHostsAreSigned() async throws {
         try await withSwiftS3 { server in

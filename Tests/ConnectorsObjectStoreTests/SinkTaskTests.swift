@@ -153,6 +153,63 @@ import TestSupport
         await task.close([many.partition])
     }
 
+    /// A task that was thought dead writes on while another has its partition.
+    @Test func twoTasksOfOnePartitionStoreEveryRecordOnce() async throws {
+        for seed in UInt64(1)...40 {
+            var random = SeededRandom(state: seed)
+            let base = MemoryStore(), records = TestTopic((0..<200).map { ("k\($0 % 3)", 1_800_000_000_000 + Int64($0) * 100) })
+            let settings =
+                Bool.random(using: &random)
+                ? ["flush.size": "7"] : ["flush.size": "11", "partitioner.class": "FieldPartitioner", "partition.field.name": "k"]
+            let harness = SinkHarness(settings, store: base)
+            var tasks = [try harness.task(), try harness.task()], positions = [0, 0]
+            for i in 0..<2 { _ = try await tasks[i].open([records.partition]) }
+            while positions.min()! < records.records.count {
+                let i = Int.random(in: 0..<2, using: &random), at = positions[i], end = min(records.records.count, at + Int.random(in: 1...30, using: &random))
+                if at == end { continue }
+                try await tasks[i].write(records.batch(at..<end))
+                positions[i] = end
+                _ = try await tasks[i].flush(.tick)
+            }
+            for i in 0..<2 {
+                for _ in 0..<1000 {
+                    let stored = base.objects.values.reduce(0) { $0 + offsets($1.body).count }
+                    if stored >= records.records.count / 11 * 11 - 11 { break }
+                    _ = try await tasks[i].flush(.tick)
+                    try await Task.sleep(for: .milliseconds(1))
+                }
+                _ = try await tasks[i].flush(.closing)
+                await tasks[i].close([records.partition])
+            }
+            let rows = base.objects.values.flatMap { offsets($0.body) }.sorted()
+            #expect(rows == Array(Set(rows)).sorted() && rows.count >= 190, "seed \(seed): \(rows.count) rows")
+        }
+    }
+
+    /// Producers of two versions at once: one file for each, not one a record.
+    @Test func interleavedSchemaVersionsMakeTwoFiles() async throws {
+        let store = MemoryStore()
+        let harness = SinkHarness(
+            ["flush.size": "10000", "schema.compatibility": "BACKWARD", "format.class": "ParquetFormat", "flush.on.stop": "true"], store: store)
+        func schema(_ version: Int) -> Schema {
+            let fields = [Schema.Field("o", Schema(.int64))] + (version > 1 ? [Schema.Field("more", Schema(.string, optional: true))] : [])
+            return Schema(.struct, name: "r", version: version, fields: fields)
+        }
+        let schemas = [schema(1), schema(2)]
+        var task = try harness.task()
+        _ = try await task.open([topic.partition])
+        for i in 0..<10_000 {
+            let schema = schemas[i % 2]
+            let value = Column(schema, [.struct(i % 2 == 0 ? [.integer(Int64(i))] : [.integer(Int64(i)), "x"])])
+            let batch = RecordBatch(topic: "t", count: 1, key: nil, value: value, timestamps: .constant(1, RecordBatch.timestampSchema, count: 1))
+            try await task.write(ConsumedBatch(batch, from: topic.partition, offsets: .contiguous(from: Int64(i)), nextOffset: Int64(i + 1)))
+        }
+        _ = try await task.flush(.closing)
+        await task.close([topic.partition])
+        #expect(harness.metrics["files_closed_total"] <= 2, "\(harness.metrics["files_closed_total"]) files")
+        #expect(store.objects.values.compactMap { FileFacts($0.metadata)?.count }.reduce(0, +) == 10_000)
+    }
+
     @Test func configurationsSayWhatIsWrongAllAtOnce() {
         func findings(_ values: [String: String]) -> [String] { S3SinkConfiguration.parse(values).findings.map(\.key) }
         let base = ["s3.bucket.name": "b", "format.class": "JsonFormat", "flush.size": "3", "storage.class": "io.confluent.connect.s3.storage.S3Storage"]

@@ -18,6 +18,9 @@ enum Conversion: Sendable, Hashable {
     /// VariableScaleDecimal, a struct of a scale and unscaled bytes.
     case variableScaleText
     case variableScaleDouble
+    /// A geometry, a struct of its WKB and SRID, to the bytes or to text.
+    case geometryBytes
+    case geometryText
 }
 
 /// Where the values of a Decimal go.

@@ -31,6 +31,10 @@ struct LeafConversion {
             if let text = variableScaleText(column) {
                 return .double((0..<count).map { Double(String(decoding: text[$0], as: UTF8.self)) ?? 0 })
             }
+        case (.geometryBytes, .struct), (.geometryText, .struct):
+            if let wkb = column.child("wkb")?.materialized(), case .binary(let bytes) = wkb.storage {
+                return .bytes(conversion == .geometryBytes ? bytes : geometryText(bytes))
+            }
         default: break
         }
         throw ColumnPreparation.storageMismatch(column)
@@ -160,6 +164,25 @@ struct LeafConversion {
     }
 
     // MARK: VariableScaleDecimal
+
+    /// Kinds that have no text are written as hexadecimal digits.
+    private func geometryText(_ wkb: VarBytes) -> VarBytes {
+        var out = VarBytes()
+        out.offsets.reserveCapacity(count + 1)
+        for row in 0..<count {
+            guard isLive(row) else {
+                out.appendEmpty()
+                continue
+            }
+            if let text = WellKnownText.text(wkb[row]) {
+                out.append(text.utf8)
+            } else {
+                for byte in wkb[row] { for nibble in [byte >> 4, byte & 15] { out.bytes.append(nibble < 10 ? nibble + 48 : nibble + 55) } }
+                out.appendEmpty()
+            }
+        }
+        return out
+    }
 
     private func variableScaleText(_ column: Column) -> VarBytes? {
         guard let scale = column.child("scale")?.materialized(), let value = column.child("value")?.materialized(),

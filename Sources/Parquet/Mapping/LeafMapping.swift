@@ -26,6 +26,9 @@ struct LeafMapping {
                 } else {
                     self.init(.byteArray, .string, .variableScaleText)
                 }
+            case LogicalName.geometry?, LogicalName.geography?, LogicalName.point?:
+                guard options.geometry != .struct, schema.index(of: "wkb") != nil else { return nil }
+                if options.geometry == .wkb { self.init(.byteArray, .none, .geometryBytes) } else { self.init(.byteArray, .string, .geometryText) }
             default: return nil
             }
         case .array, .map: return nil

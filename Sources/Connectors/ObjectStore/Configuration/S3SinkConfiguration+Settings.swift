@@ -129,6 +129,7 @@ extension S3SinkConfiguration {
                 options.keepRequired = parquetKeepsRequired
                 options.uuid = .init(rawValue: parquetUUIDs) ?? .string
                 options.jsonAnnotation = parquetJSON
+                options.geometry = .init(rawValue: parquetGeometry) ?? .struct
                 options.fieldNames = .init(rawValue: parquetNames) ?? .keep
                 return .parquet(options)
             case "jsonformat", "json", "jsonl":

@@ -214,6 +214,10 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     @Field(
         "parquet.uuid", default: "string", importance: .low, doc: "UUIDs as text (string) or as 16 bytes (fixed)", group: "Sluice",
         check: .oneOf(["string", "fixed"])) var parquetUUIDs: String
+    @Field(
+        "parquet.geometry", default: "struct", importance: .low,
+        doc: "What geometries become: struct (wkb and srid, as Debezium has them), wkb (bytes), wkt (text)", group: "Sluice",
+        check: .oneOf(["struct", "wkb", "wkt"])) var parquetGeometry: String
     @Field("parquet.json.annotation", default: "false", importance: .low, doc: "Annotate JSON text as JSON instead of STRING", group: "Sluice")
     var parquetJSON: Bool
     @Field(
