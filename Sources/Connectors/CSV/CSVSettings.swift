@@ -50,7 +50,7 @@ struct CSVSettings: Sendable {
         nulls.text = Array(configuration.nullText.utf8)
         self.nulls = nulls
 
-        guard let offset = Self.zone(configuration.timezone) else {
+        guard let offset = ZoneOffset.minutes(configuration.timezone) else {
             throw Problem("parser.timestamp.timezone", "It must be UTC or an offset such as +02:00; zones with daylight saving are not supported")
         }
         self.offset = offset
@@ -89,13 +89,5 @@ struct CSVSettings: Sendable {
         }
         guard text.utf8.count == 1, let byte = text.utf8.first, byte < 128 else { throw Problem(key, "It must be one ASCII character, or its number") }
         return byte
-    }
-
-    static func zone(_ text: String) -> Int? {
-        if ["UTC", "Z", "GMT", ""].contains(text.uppercased()) { return 0 }
-        guard let sign = text.first, sign == "+" || sign == "-" else { return nil }
-        let parts = text.dropFirst().split(separator: ":").map { Int($0) }
-        guard parts.count == 2, let hours = parts[0], let minutes = parts[1], hours <= 18, minutes < 60 else { return nil }
-        return (hours * 60 + minutes) * (sign == "-" ? -1 : 1)
     }
 }

@@ -117,7 +117,7 @@ public struct CSVSourceTask: SourceTask {
         }
         if isLooping, known.pass < pass { return fresh }
         if known.size == entry.size, known.inode == entry.inode { return known }
-        if known.identity?.matches(entry.path) ?? true, entry.size >= known.size || !known.isFinished {
+        if known.identity?.matches(entry.path) ?? true, entry.size >= known.size {
             var known = known
             // What a file gained since it was read to its end is read, too, unless it is packed.
             if entry.size > known.size, known.position == known.size { known.isFinished = false }

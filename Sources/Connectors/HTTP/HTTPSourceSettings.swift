@@ -83,12 +83,4 @@ struct HTTPSourceSettings: Sendable {
         }
         return ranges
     }
-
-    static func zone(_ text: String) -> Int? {
-        if ["UTC", "Z", "GMT"].contains(text.uppercased()) { return 0 }
-        guard let sign = text.first, sign == "+" || sign == "-" else { return nil }
-        let parts = text.dropFirst().split(separator: ":").map { Int($0) }
-        guard parts.count == 2, let hours = parts[0], let minutes = parts[1], hours <= 18, minutes < 60 else { return nil }
-        return (hours * 60 + minutes) * (sign == "-" ? -1 : 1)
-    }
 }

@@ -15,7 +15,7 @@ struct PollSchedule: Sendable {
             kind = .every(configuration.interval, catchUp: configuration.catchUpInterval ?? configuration.interval)
             return
         }
-        guard let offset = HTTPSourceSettings.zone(configuration.zone) else {
+        guard let offset = ZoneOffset.minutes(configuration.zone) else {
             throw .init("http.timer.zone", "It must be UTC or an offset such as +02:00; zones with daylight saving are not supported")
         }
         guard let schedule = CronSchedule(cron, offset: offset) else {

@@ -59,7 +59,8 @@ final class FileBytes {
 
     /// Goes to a place of the decompressed bytes, from the start of the stream; false: the stream ends before.
     func skip(_ count: Int64) throws -> Bool {
-        if compression == .none { return lseek(descriptor, off_t(count), SEEK_SET) == off_t(count) }
+        // A place behind the end can be gone to, but nothing is there.
+        if compression == .none { return status.st_size >= off_t(count) && lseek(descriptor, off_t(count), SEEK_SET) == off_t(count) }
         var left = count
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
         while left > 0 {
