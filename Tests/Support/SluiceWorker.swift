@@ -40,6 +40,11 @@ public final class SluiceWorker {
         self.child = nil
     }
 
+    /// Stops the process where it stands, as a paused virtual machine does; to everybody else it is dead.
+    public func freeze() { child?.signal(SIGSTOP) }
+    /// Lets it go on, knowing nothing of the time between.
+    public func thaw() { child?.signal(SIGCONT) }
+
     /// SIGTERM; returns the exit status.
     @discardableResult
     public func stop() -> Int32 {

@@ -27,6 +27,9 @@ package struct WorkerConfig: Sendable {
         for key in values.keys.sorted() where !known.contains(key) && !prefixes.contains(where: key.hasPrefix) {
             notices.append("The configuration '\(key)' was supplied but isn't a known config of the worker")
         }
+        for key in ["connect.protocol", "scheduled.rebalance.max.delay.ms", "worker.sync.timeout.ms", "worker.unsync.backoff.ms"] where values[key] != nil {
+            notices.append("\(key) changes nothing: workers share tasks as one consumer group, and only tasks that move stop")
+        }
         var level: Logger.Level?
         if let name = environment.logLevel {
             level = Logger.Level(name: name)

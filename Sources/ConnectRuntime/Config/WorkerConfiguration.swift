@@ -77,6 +77,9 @@ package struct WorkerConfiguration: ConnectConfiguration {
     @Field("offset.storage.topic", importance: .low, doc: "Kafka's topic of source offsets") package var offsetStorageTopic: String?
     @Field("status.storage.topic", importance: .low, doc: "Kafka's topic of statuses") package var statusStorageTopic: String?
 
+    @Field("sluice.assignment.topic", importance: .low, doc: "Kafka's topic whose partitions are the slots of tasks; GROUP-sluice-slots when unset")
+    package var assignmentTopic: String?
+
     @Field("sluice.data.dir", default: "data", importance: .medium, doc: "The directory of the embedded log and of spill files")
     package var dataDirectory: String
     @Field("sluice.connectors.dir", importance: .medium, doc: "A directory of connector files, loaded at start and watched; connectors.d when that exists")
