@@ -29,7 +29,8 @@ start)
   exit 1
   ;;
 stop)
-  [ -s "$dir/pid" ] && kill "$(cat "$dir/pid")" 2>/dev/null
+  # Its threads outlive a polite request; there is nothing to save.
+  [ -s "$dir/pid" ] && kill -9 "$(cat "$dir/pid")" 2>/dev/null
   rm -f "$dir/pid"
   true
   ;;
