@@ -425,7 +425,13 @@ def s3_lake():
                         return sum(float(v) for v in re.findall(pattern + r"\S*} (\S+)", r.read().decode()))
 
                 topic = f"http://127.0.0.1:{worker.port}/sluice/v1/topics"
-                until("the snapshot ends", lambda: f'"end":{ROWS}' in urllib.request.urlopen(topic).read().decode().replace(" ", ""))
+                def snapshot_ended():
+                    try:
+                        return f'"end":{ROWS}' in urllib.request.urlopen(topic).read().decode().replace(" ", "")
+                    except urllib.error.URLError:  # the worker starts
+                        return False
+
+                until("the snapshot ends", snapshot_ended)
 
                 def run(name, config):
                     config = {k: v.replace("$DIR", worker.directory) for k, v in lake(**config, **{"file.max.age.ms": "-1", "topics.dir": name}).items()}
