@@ -140,6 +140,8 @@ import Testing
                 if frame.count > 26, Bool.random(using: &random) {
                     frame[0] = UInt8(ascii: "w")
                     frame[25] = Array("BCRIUDTMOY".utf8).randomElement(using: &random)!
+                    // The relation nobody has.
+                    if frame.count > 30, Bool.random(using: &random) { frame.replaceSubrange(26..<30, with: [0, 0, 0, 0]) }
                 }
                 frame.withUnsafeBytes { chunk.append($0) }
             }

@@ -216,7 +216,7 @@ struct StreamDecoder {
 
     @inline(__always)
     private mutating func slot(of relation: UInt32, _ lsn: UInt64) throws -> Int {
-        if relation == lastOID { return lastTable }
+        if relation == lastOID, lastTable >= 0 { return lastTable }
         guard let found = tables[relation] else { throw Self.unknownRelation(relation, lsn) }
         lastOID = relation
         lastTable = found
