@@ -102,6 +102,8 @@ public protocol SourceConnector: Connector {
     func validateOffsets(_ positions: [SourcePosition]) throws
     /// True: `validateOffsets` vouches for the positions and REST says so; false: REST adds that the connector may manage offsets elsewhere.
     static var managesOffsetChanges: Bool { get }
+    /// Keys of an offset that `GET /connectors/{name}/offsets` leaves out: what the connector notes for itself beside the keys of the one it follows.
+    static var unlistedOffsetKeys: Set<String> { get }
     /// Removes what the connector made outside (nothing by default); called when it is deleted.
     func destroy() async throws
 }
@@ -109,6 +111,7 @@ public protocol SourceConnector: Connector {
 extension SourceConnector {
     public func validateOffsets(_ positions: [SourcePosition]) throws {}
     public static var managesOffsetChanges: Bool { false }
+    public static var unlistedOffsetKeys: Set<String> { [] }
     public func destroy() async throws {}
 }
 

@@ -136,6 +136,18 @@ import Testing
         }
     }
 
+    @Test func whatAConnectorNotesForItselfIsKeptAndNotListed() async throws {
+        let world = World()
+        try await withWorker(world) { herder in
+            _ = try await herder.create("c", entries(["connector.class": "Count", "topic": "n", "until": "10", "name": "c"]), initialState: .stopped)
+            try await eventually { try await herder.status("c").connector.status.state == .stopped }
+            let position = SourcePosition(partition: ["source": "count"], offset: ["position": 3, "note": "mine"])
+            _ = try await herder.alterOffsets("c", [position])
+            #expect(try await herder.offsets("c") == [SourcePosition(partition: ["source": "count"], offset: ["position": 3])])
+            #expect(try await herder.log.sourcePositions(of: "c") == [position])
+        }
+    }
+
     @Test func secretsAreUsedAndNeverShown() async throws {
         let world = World()
         try await withWorker(world) { herder in

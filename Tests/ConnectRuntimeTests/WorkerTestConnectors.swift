@@ -102,6 +102,7 @@ struct CountSource: SourceConnector {
         @Field("unit", doc: "Stage ten rows first") var unit: String?
     }
     static let info = ConnectorInfo(className: "test.CountSourceConnector", aliases: ["Count"], version: "1", documentation: "")
+    static let unlistedOffsetKeys: Set<String> = ["note"]
     let configuration: Configuration
     init(_ configuration: Configuration) throws { self.configuration = configuration }
     func taskConfigurations(maxTasks: Int) async throws -> [[String: String]] { [[:]] }

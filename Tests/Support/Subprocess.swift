@@ -44,7 +44,12 @@ public enum Subprocess {
         posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        posix_spawnattr_setflags(&attributes, 0x80)  // POSIX_SPAWN_SETSID, which Glibc's module hides behind _GNU_SOURCE
+        // Threads of the test process block signals, and a child would inherit that: a server that cannot be stopped with SIGTERM.
+        var unblocked = sigset_t()
+        sigemptyset(&unblocked)
+        posix_spawnattr_setsigmask(&attributes, &unblocked)
+        // POSIX_SPAWN_SETSID, which Glibc's module hides behind _GNU_SOURCE, and POSIX_SPAWN_SETSIGMASK.
+        posix_spawnattr_setflags(&attributes, 0x80 | 0x08)
         let words = ([program] + arguments).map { strdup($0) } + [nil]
         let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { strdup("\($0)=\($1)") } + [nil]
         defer { for pointer in words + variables { free(pointer) } }

@@ -11,12 +11,18 @@ struct ConnectorOffsets {
     private var group: String { "connect-\(name)" }
 
     func read() async throws -> [SourcePosition] {
-        guard isSink else { return try await log.sourcePositions(of: name) }
+        guard isSink else { return try await log.sourcePositions(of: name).map(listed) }
         return try await log.consumerOffsets(of: group).sorted { $0.key < $1.key }.map { partition, offset in
             SourcePosition(
                 partition: ["kafka_partition": .integer(Int64(partition.partition)), "kafka_topic": .string(partition.topic)],
                 offset: ["kafka_offset": .integer(offset)])
         }
+    }
+
+    private func listed(_ position: SourcePosition) -> SourcePosition {
+        guard case .source(let type)? = plugin?.implementation, !type.unlistedOffsetKeys.isEmpty else { return position }
+        let entries = position.offset.entries.filter { !type.unlistedOffsetKeys.contains($0.key) }
+        return SourcePosition(partition: position.partition, offset: OffsetMap(entries.map { ($0.key, $0.value) }))
     }
 
     /// Returns the message of the answer.

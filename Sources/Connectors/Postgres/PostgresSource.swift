@@ -14,6 +14,9 @@ package struct PostgresSource: SourceConnector {
         className: "io.debezium.connector.postgresql.PostgresConnector", aliases: ["PostgresSource"], version: SourceIdentity.debeziumVersion,
         documentation: "Reads the changes of a PostgreSQL database through logical replication, after a snapshot of its tables")
 
+    /// Whose log a position is of: offsets read and written by hand are Debezium's, and belong to the server the connector is given then.
+    package static let unlistedOffsetKeys = StreamPosition.identityKeys
+
     private let configuration: PostgresConfiguration
 
     package init(_ configuration: PostgresConfiguration) throws {

@@ -79,8 +79,10 @@ final class SchemaMemory: Sendable {
         if column.schema == to { return column }
         switch (column.schema.type, to.type) {
         case (.struct, .struct):
-            let children = to.fields.map { field in
-                column.child(field.name).map { shape($0, field.schema) } ?? .constant(.null, field.schema, count: column.count)
+            let children = to.fields.map { field -> Column in
+                guard let child = column.child(field.name) else { return .constant(.null, field.schema, count: column.count) }
+                // A member that an object does not have is null in a column; it is not a value that the source could not tell.
+                return shape(column.schema.isSchemaless ? child.with(unavailable: nil) : child, field.schema)
             }
             return Column(to, count: column.count, .struct(children), validity: column.validRows, unavailable: column.unavailable)
         case (.array, .array):

@@ -78,6 +78,8 @@ extension StreamPosition {
 
     private static let transactionPrefix = "transaction_data_collection_order_"
     private static let unitPrefix = "sluice_snapshot_lsn:"
+    /// System id, timeline and the timeline's start: whose log the LSNs are of.
+    static let identityKeys: Set<String> = ["sluice_system_id", "sluice_timeline", "sluice_timeline_lsn"]
 
     var offset: OffsetMap {
         var entries: [(String, Value)] = []
