@@ -54,7 +54,8 @@ let package = Package(
             dependencies: ["ConnectAPI", "JSON", "JavaRegex", "Kafka", "Transport", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
             swiftSettings: strict),
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
-        connector("ConnectorsObjectStore", "ObjectStore", ["Avro", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CSnappy", "CXattr", "CZlib", "CZstd"]),
+        connector(
+            "ConnectorsObjectStore", "ObjectStore", ["Avro", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CSnappy", "CXattr", "CZlib", "CZstd"]),
         connector("ConnectorsSnowflake", "Snowflake", ["ConnectorsObjectStore", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CZlib"]),
         connector("ConnectorsFileStream", "FileStream", ["JSON"]),
         connector("ConnectorsCSV", "CSV", ["CSV", "JSON", "JavaRegex", "CZlib", "CZstd"]),
@@ -62,7 +63,10 @@ let package = Package(
         connector("ConnectorsDatagen", "Datagen", ["JSON"]),
         connector(
             "Connectors", "Registry",
-            ["ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream", "ConnectorsCSV", "ConnectorsHTTP", "ConnectorsDatagen", "ConnectorsSnowflake"]),
+            [
+                "ConnectorsPostgres", "ConnectorsObjectStore", "ConnectorsFileStream", "ConnectorsCSV", "ConnectorsHTTP", "ConnectorsDatagen",
+                "ConnectorsSnowflake",
+            ]),
         .executableTarget(
             name: "sluice", dependencies: ["ConnectAPI", "ConnectRuntime", "Connectors", "JSON", "CCurl"], swiftSettings: strict),
 

@@ -230,6 +230,7 @@ private struct Records {
             if next < want.count { return "key \(key): \(want[next]) is not in Kafka: \(seen)" }
         }
         return exactlyOnce
-            ? "exactly once: \(changes.count) records of \(read.count) keys" : "at least once: \(changes.count) records of \(read.count) keys, \(expected) expected, \(repeated) repeated"
+            ? "exactly once: \(changes.count) records of \(read.count) keys"
+            : "at least once: \(changes.count) records of \(read.count) keys, \(expected) expected, \(repeated) repeated"
     }
 }

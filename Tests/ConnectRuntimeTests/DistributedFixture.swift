@@ -87,7 +87,9 @@ struct TestCluster {
     }
 
     /// Runs worker `number` while the body runs, and shuts it down in order.
-    func withWorker<T>(_ number: Int, _ more: [String: String] = [:], makingTopics: Bool = true, _ body: (DistributedHerder) async throws -> T) async throws -> T {
+    func withWorker<T>(_ number: Int, _ more: [String: String] = [:], makingTopics: Bool = true, _ body: (DistributedHerder) async throws -> T) async throws
+        -> T
+    {
         let worker = try await start(number, more, makingTopics: makingTopics)
         do {
             let result = try await body(worker.herder)

@@ -113,7 +113,8 @@ import Testing
 
 /// Several workers on a real Apache Kafka (`KAFKA_HOME`): what the mock cannot show.
 @Suite(.serialized, .enabled(if: KafkaBroker.isAvailable)) struct DistributedKafkaTests {
-    private func withCluster(workers count: Int, _ more: [String: String] = [:], _ body: (TestCluster, [TestCluster.Worker]) async throws -> Void) async throws {
+    private func withCluster(workers count: Int, _ more: [String: String] = [:], _ body: (TestCluster, [TestCluster.Worker]) async throws -> Void) async throws
+    {
         try await withKafka { broker in
             try await withTemporaryDirectory { directory in
                 let cluster = TestCluster(broker.bootstrapServers, directory: directory)
@@ -184,7 +185,10 @@ import Testing
             #expect(created.0 == 201, "\(created)")
             // Read your writes, on the worker that was asked.
             #expect(try curl("GET", "/connectors/c").0 == 200)
-            #expect(try curl("POST", "/connectors", "{\"name\":\"c\",\"config\":{\(config)}}") == (409, #"{"error_code":409,"message":"Connector c already exists"}"#))
+            #expect(
+                try curl("POST", "/connectors", "{\"name\":\"c\",\"config\":{\(config)}}") == (
+                    409, #"{"error_code":409,"message":"Connector c already exists"}"#
+                ))
             try await eventually { cluster.journal.running.count == 4 }
             let workersOfTasks = try await follower.herder.status("c").tasks.map(\.workerID)
             #expect(Set(workersOfTasks).count == 2, "the tasks are on both: \(workersOfTasks)")

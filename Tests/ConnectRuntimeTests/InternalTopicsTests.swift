@@ -55,7 +55,9 @@ struct InternalTopicRecording {
         var cluster = ClusterConfig(), byHand: [String: String] = [:]
         for (_, _, record) in try InternalTopicRecording("connect-configs").records {
             _ = cluster.apply(try ConfigRecord(record))
-            if record.keyText.hasPrefix("connector-") { byHand[String(record.keyText.dropFirst(10))] = record.value.map { String(decoding: $0, as: UTF8.self) } }
+            if record.keyText.hasPrefix("connector-") {
+                byHand[String(record.keyText.dropFirst(10))] = record.value.map { String(decoding: $0, as: UTF8.self) }
+            }
         }
         #expect(cluster.names == byHand.keys.sorted())
         #expect(cluster.sessionKey?.algorithm == "HmacSHA256")
@@ -64,7 +66,10 @@ struct InternalTopicRecording {
         for (_, _, record) in try InternalTopicRecording("connect-offsets").records { try offsets.apply(record, epoch: nil) }
         let position = try #require(offsets.positions(of: "tx-metadata").first)
         #expect(position.partition == ["server": "tx_metadata"])
-        #expect(position.offset.entries.map(\.key) == ["transaction_id", "lsn_proc", "messageType", "lsn_commit", "lsn", "txId", "transaction_data_collection_order_golden.customers", "ts_usec"])
+        #expect(
+            position.offset.entries.map(\.key) == [
+                "transaction_id", "lsn_proc", "messageType", "lsn_commit", "lsn", "txId", "transaction_data_collection_order_golden.customers", "ts_usec",
+            ])
         #expect(position.offset["lsn"] == .integer(224_097_248))
     }
 

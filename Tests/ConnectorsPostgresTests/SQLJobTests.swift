@@ -7,7 +7,9 @@ import Testing
 /// SQL jobs on a real PostgreSQL.
 @Suite(.serialized) struct SQLJobTests {
     /// What the finance example runs: one of city, job and zip of a share of the users.
-    private static let update = try! String(contentsOfFile: Checkout.root + "/scripts/finance/update_users.sql", encoding: .utf8)
+    private static var update: String {
+        get throws { try String(contentsOfFile: Checkout.root + "/scripts/finance/update_users.sql", encoding: .utf8) }
+    }
 
     private func users(_ database: PostgresDatabase) throws {
         try database.sql(
@@ -22,7 +24,7 @@ import Testing
         try await withPostgres { database in
             try users(database)
             let config = database.connection.merging([
-                "sql": Self.update, "sql.parameter.percentage": "0.05", "job.cron": "* * * * * *", "topic": "jobs",
+                "sql": try Self.update, "sql.parameter.percentage": "0.05", "job.cron": "* * * * * *", "topic": "jobs",
             ]) { $1 }
             let output = try await run(SQLJob.self, config) { $0.count("jobs") >= 2 }
             for value in output.values("jobs") {

@@ -8,10 +8,11 @@ columns_of() {
   esac
 }
 
+# Asked as a condition, where `set -e` does not count: every step says whether it failed.
 lake_is_complete() {
-  "$python" "$root/examples/common/lake.py" download "$BUCKET" "$work/lake"
+  "$python" "$root/examples/common/lake.py" download "$BUCKET" "$work/lake" || return 1
   for table in customers accounts transactions; do
-    "$python" "$root/examples/common/lake.py" equals "$work/lake" $table "$(columns_of $table)"
+    "$python" "$root/examples/common/lake.py" equals "$work/lake" $table "$(columns_of $table)" || return 1
   done
 }
 

@@ -26,7 +26,7 @@ say "the worker was killed while it replayed"
 start_sluice
 
 complete() {
-  "$python" "$root/examples/common/lake.py" download "$GCS_BUCKET_NAME" "$work/lake"
+  "$python" "$root/examples/common/lake.py" download "$GCS_BUCKET_NAME" "$work/lake" || return 1
   "$python" "$example/check.py" "$work/lake" "$DATA"
 }
 finished() { curl -sf "http://$rest/connectors/replay/offsets" | grep -q '"finished":true'; }

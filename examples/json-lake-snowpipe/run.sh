@@ -14,7 +14,7 @@ create trigger note after insert or update of last_name on customers for each ro
 SQL
 generate() { "$root/scripts/banking/generate.sh" --once --customers 10 --transactions 50 "$@" >/dev/null; }
 complete() {
-  "$python" "$root/examples/common/lake.py" download "$S3_BUCKET_NAME" "$work/lake"
+  "$python" "$root/examples/common/lake.py" download "$S3_BUCKET_NAME" "$work/lake" || return 1
   "$python" "$example/check.py" "$work/lake"
 }
 

@@ -120,7 +120,8 @@ extension DistributedHerder {
         let run = nextRun, id = TaskID(name, start.task), isPaused = connector.targetState == .paused
         func note(_ running: TaskRunner.Running?) {
             tasks[id] = LocalTask(
-                running: running, slot: start.slot, epoch: owned[start.slot] ?? 0, generation: connector.tasks.generation, run: run, isPaused: isPaused, status: .init(.unassigned))
+                running: running, slot: start.slot, epoch: owned[start.slot] ?? 0, generation: connector.tasks.generation, run: run, isPaused: isPaused,
+                status: .init(.unassigned))
         }
         do {
             var order = TaskRunner.Order(

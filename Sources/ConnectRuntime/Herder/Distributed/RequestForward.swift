@@ -29,12 +29,16 @@ final class RequestForwarder: Sendable {
         var query = request.rawQuery.split(separator: "&").filter { !$0.hasPrefix("forward=") }.map(String.init)
         query.append("forward=\(hop)")
         var sent = Transport.HTTPRequest(method: request.method, url: "http://\(target.workerID)\(request.rawPath)?\(query.joined(separator: "&"))")
-        for header in request.headers where ["content-type", "accept", "authorization"].contains(header.name) { sent.headers.append((header.name, header.value)) }
+        for header in request.headers where ["content-type", "accept", "authorization"].contains(header.name) {
+            sent.headers.append((header.name, header.value))
+        }
         sent.body = request.body
         sent.timeoutMilliseconds = 90_000
         do {
             let answer = try await pool.run { [transport, sent] cancel in try transport.perform(sent, cancel: cancel) }
-            let headers = answer.headers.filter { ["content-type", "location"].contains($0.key) }.map { (name: $0.key == "location" ? "Location" : "Content-Type", value: $0.value) }
+            let headers = answer.headers.filter { ["content-type", "location"].contains($0.key) }.map {
+                (name: $0.key == "location" ? "Location" : "Content-Type", value: $0.value)
+            }
             return HTTPResponse(answer.status, answer.body, headers: headers)
         } catch let error as TransportError {
             throw HerderError(500, "IO Error trying to forward REST request: \(error.description)")

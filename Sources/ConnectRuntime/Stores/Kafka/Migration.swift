@@ -119,7 +119,8 @@ package struct Migration: Sendable {
         var steps: [Step] = []
         let group = "connect-\(name)", offsets = try await embedded.consumerOffsets(of: group)
         if !offsets.isEmpty {
-            let starts = Dictionary(topics.flatMap { topic, ranges in ranges.map { (TopicPartition(topic, $0.partition), $0.start) } }, uniquingKeysWith: { $1 })
+            let starts = Dictionary(
+                topics.flatMap { topic, ranges in ranges.map { (TopicPartition(topic, $0.partition), $0.start) } }, uniquingKeysWith: { $1 })
             let moved = Dictionary(uniqueKeysWithValues: offsets.map { ($0.key, max(0, $0.value - (starts[$0.key] ?? 0))) })
             let there = try await admin.groupOffsets(group)
             if there.isEmpty {
