@@ -222,7 +222,7 @@ def kafka():
         return print("  skipped: KAFKA_HOME names no distribution")
     with Postgres() as pg, Kafka() as broker:
         pg.sql(TABLE + "create publication bench for table transactions;")
-        for name in [f"{kind}{i}" for kind in ("limit", "plain", "schemas") for i in range(RUNS)]:
+        for name in [f"{kind}{i}" for kind in ("limit", "plain", "schemas", "lz4") for i in range(RUNS)]:
             pg.sql(f"select pg_create_logical_replication_slot('{name}', 'pgoutput')")
         pg.sql("begin;\n" + "commit; begin;\n".join(INSERT.format(i + 1, min(i + 1000, ROWS)) for i in range(0, ROWS, 1000)) + "commit;")
         end = pg.sql("select pg_current_wal_flush_lsn()")
@@ -235,8 +235,8 @@ def kafka():
                  "-o", "proto_version=1", "-o", "publication_names=bench"], check=True, env=pg.environment(), stderr=subprocess.DEVNULL)
             return ROWS / (time.time() - began)
 
-        def sluice(slot, schemas):
-            config = source(pg, slot, **{"snapshot.mode": "no_data", "topic.prefix": slot})
+        def sluice(slot, schemas, **producer):
+            config = source(pg, slot, **{"snapshot.mode": "no_data", "topic.prefix": slot}, **producer)
             with Sluice({"source": config}, broker.environment(schemas)) as worker:
                 seconds = broker.wait(f"{slot}.public.transactions", ROWS, worker)
                 rss.append(worker.status("VmHWM"))
@@ -244,13 +244,14 @@ def kafka():
                 assert broker.end(f"{slot}.public.transactions") == ROWS
             return ROWS / seconds
 
-        rss, limit, rates = [], [], {"plain": [], "schemas": []}
+        rss, limit, rates = [], [], {"plain": [], "schemas": [], "lz4": []}
         for i in range(RUNS):
             limit.append(recvlogical(f"limit{i}"))
             rates["plain"].append(sluice(f"plain{i}", "false"))
             rates["schemas"].append(sluice(f"schemas{i}", "true"))
-        for kind, words, bar in (("plain", "without", "0.9"), ("schemas", "with", "0.6")):
-            report(f"PostgreSQL backlog to Kafka, JSON {words} schemas", f"{median(rates[kind]):,.0f} records/s", f"pg_recvlogical {median(limit):,.0f} rows/s", bar,
+            rates["lz4"].append(sluice(f"lz4{i}", "true", **{"producer.override.compression.type": "lz4"}))
+        for kind, words, bar in (("plain", "without schemas", "0.9"), ("schemas", "with schemas", "0.6"), ("lz4", "with schemas, compression.type=lz4", "0.6")):
+            report(f"PostgreSQL backlog to Kafka, JSON {words}", f"{median(rates[kind]):,.0f} records/s", f"pg_recvlogical {median(limit):,.0f} rows/s", bar,
                    f"ratio {median(rates[kind]) / median(limit):.2f} (A/A noise {noise(limit):.0%}), RSS {max(rss):.0f} MB")
 
         record = json.dumps({"id": 1234567, "account": 4711, "type": "TRANSFER", "amount": 123.45, "status": "COMPLETED", "note": "x" * 398})

@@ -10,7 +10,7 @@ package actor KafkaConsumer {
     /// What Kafka Connect gives sink consumers, and what `poll` relies on.
     package static let connectDefaults = [
         "enable.auto.commit": "false", "enable.auto.offset.store": "false", "auto.offset.reset": "earliest", "enable.partition.eof": "true",
-        "partition.assignment.strategy": "cooperative-sticky", "queued.max.messages.kbytes": "16384", "fetch.wait.max.ms": "100",
+        "partition.assignment.strategy": "cooperative-sticky", "queued.max.messages.kbytes": "32768", "fetch.wait.max.ms": "100",
         "isolation.level": "read_uncommitted", "allow.auto.create.topics": "false",
         "reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "1000",
     ]
@@ -135,15 +135,30 @@ package actor KafkaConsumer {
             messages[0] = first
             collector.add(messages[0..<1], to: &polled)
             rd_kafka_message_destroy(first)
+            var isDrained = false
             while collector.byteCount < maxBytes {
                 let count = rd_kafka_consume_batch_queue(queue, 0, &messages, messages.count)
-                guard count > 0 else { break }
+                isDrained = count <= 0
+                if isDrained { break }
                 collector.add(messages[0..<count], to: &polled)
                 for message in messages[0..<count] { rd_kafka_message_destroy(message) }
             }
+            if isDrained { fetchOn(polled.records) }
         }
         polled.rebalances = handle.state.takeRebalances()
         return polled
+    }
+
+    /// Goes on fetching at once where more is known to be there. librdkafka looks once a second whether a queue that was full may be filled again
+    /// (before 2.2 that cannot be set); a request to the partition's broker makes it look now.
+    private func fetchOn(_ records: [FetchedRecords]) {
+        var next: [TopicPartition: Int64] = [:]
+        for run in records { next[run.partition] = max(next[run.partition] ?? 0, run.firstOffset + Int64(run.count)) }
+        let behind = knownEnds(Array(next.keys)).filter { $0.value > next[$0.key]! }.map(\.key)
+        guard !behind.isEmpty else { return }
+        let list = PartitionList(behind, at: Edge.end.rawValue)
+        // What it answers, or that it does not, is of no consequence here: fetching has its own errors.
+        _ = list.withPointer { rd_kafka_offsets_for_times(handle.rk, $0, 100) }
     }
 
     // MARK: Offsets
