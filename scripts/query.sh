@@ -2,7 +2,7 @@
 # Asks the demo's lake with DuckDB: customers, accounts and transactions are views over the Parquet files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ -x .venv/bin/python ] || scripts/setup.sh test
+[ -x .venv/bin/python ] || scripts/setup.sh query
 exec .venv/bin/python - "${1:?SQL}" <<'PY'
 import glob, os, sys
 import duckdb

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Installs what Sluice needs on Debian 12, and nothing that is already there.
 #   setup.sh build   C libraries and PostgreSQL
-#   setup.sh test    the above, and the Python oracles in .venv
+#   setup.sh query   the above, and Python with DuckDB in .venv
+#   setup.sh test    the above, and what the tests need: kcat, fakesnow, dbt
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(pkg-config libpq-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libzstd-dev libsnappy-dev liblz4-dev
   zlib1g-dev librdkafka-dev libpcre2-dev postgresql postgresql-contrib postgresql-client)
-[ "${1:-build}" = test ] && packages+=(python3-venv kcat)
+verb=${1:-build}
+[ "$verb" = build ] || packages+=(python3-venv)
+[ "$verb" != test ] || packages+=(kcat curl openssl)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -23,14 +26,14 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 command -v swift >/dev/null || { echo "setup: no Swift toolchain; Sluice needs Swift 6.3, see https://www.swift.org/install" >&2; exit 1; }
 
-if [ "${1:-build}" = test ] && ! cmp -s Tests/requirements.txt .venv/requirements.txt; then
+if [ "$verb" != build ] && ! cmp -s Tests/requirements.txt .venv/requirements.txt; then
   echo "setup: Python environment for the tests (.venv)"
   python3 -m venv .venv
   .venv/bin/pip install -q --disable-pip-version-check -r Tests/requirements.txt
   cp Tests/requirements.txt .venv/requirements.txt
 fi
 
-if [ "${1:-build}" = test ] && ! cmp -s Tests/requirements-fakesnow.txt .venv-fakesnow/requirements.txt; then
+if [ "$verb" = test ] && ! cmp -s Tests/requirements-fakesnow.txt .venv-fakesnow/requirements.txt; then
   echo "setup: fakesnow for the tests (.venv-fakesnow)"
   python3 -m venv .venv-fakesnow
   .venv-fakesnow/bin/pip install -q --disable-pip-version-check -r Tests/requirements-fakesnow.txt
@@ -38,7 +41,7 @@ if [ "${1:-build}" = test ] && ! cmp -s Tests/requirements-fakesnow.txt .venv-fa
   cp Tests/requirements-fakesnow.txt .venv-fakesnow/requirements.txt
 fi
 
-if [ "${1:-build}" = test ] && ! cmp -s examples/banking-dbt/requirements.txt .venv-dbt/requirements.txt; then
+if [ "$verb" = test ] && ! cmp -s examples/banking-dbt/requirements.txt .venv-dbt/requirements.txt; then
   echo "setup: dbt for the examples (.venv-dbt)"
   python3 -m venv .venv-dbt
   .venv-dbt/bin/pip install -q --disable-pip-version-check -r examples/banking-dbt/requirements.txt
