@@ -174,7 +174,8 @@ extension BatchCodec {
         case .decimal128: storage = .decimal128(try reader.array(count, of: Int128.self))
         case .utcMicros:
             let digits = Int(try reader.u8())
-            guard digits <= 9 else { throw ConnectorError.corrupt("\(digits) digits of a second") }
+            // Micros have six; more could not be rendered (`ISO8601.appendTimestamp`).
+            guard digits <= 6 else { throw ConnectorError.corrupt("\(digits) digits of a second") }
             storage = .utcMicros(try IntegerPacking.read(count, of: Int64.self, from: &reader), fractionDigits: digits)
         case .uuid: storage = .uuid(try reader.array(count * 16, of: UInt8.self))
         case .list:
