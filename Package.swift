@@ -51,7 +51,7 @@ let package = Package(
         .target(name: "Avro", dependencies: ["ConnectAPI", "JSON", "CZstd", "CSnappy", "CZlib"], swiftSettings: strict),
         .target(
             name: "ConnectRuntime",
-            dependencies: ["ConnectAPI", "JSON", "JavaRegex", "Kafka", "Transport", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
+            dependencies: ["Avro", "ConnectAPI", "JSON", "JavaRegex", "Kafka", "Transport", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],
             swiftSettings: strict),
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
         connector(
@@ -79,7 +79,9 @@ let package = Package(
             name: "log-benchmark", dependencies: ["ConnectAPI", "ConnectRuntime"], path: "Benchmarks/LogBenchmark", swiftSettings: strict),
 
         // What tests share: real servers on free ports, Python oracles, printed seeds. May use Foundation.
-        .target(name: "TestSupport", dependencies: ["ConnectAPI", "CRdKafka"], path: "Tests/Support", exclude: ["http_api.py"], swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["ConnectAPI", "CRdKafka"], path: "Tests/Support", exclude: ["http_api.py", "schema_registry.py"],
+            swiftSettings: strict),
         // A program that tests kill while it appends.
         .executableTarget(
             name: "log-crash-probe", dependencies: ["ConnectAPI", "ConnectRuntime", "TestSupport"], path: "Tests/Probes/LogCrashProbe",
@@ -89,7 +91,8 @@ let package = Package(
         tests("JSONTests", ["ConnectAPI", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("AvroTests", ["Avro", "ConnectAPI", "JSON"]),
         tests("ParquetTests", ["ConnectAPI", "Parquet"]),
-        tests("ConnectRuntimeTests", ["ConnectAPI", "ConnectRuntime", "Kafka", "ConnectorsFileStream", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
+        tests(
+            "ConnectRuntimeTests", ["Avro", "ConnectAPI", "ConnectRuntime", "Kafka", "ConnectorsFileStream", "JSON", "JavaRegex"], resources: [.copy("Golden")]),
         tests("ConnectorsPostgresTests", ["ConnectAPI", "ConnectorsPostgres", "JSON"], resources: [.copy("Golden")]),
         tests("ConnectorsObjectStoreTests", ["ConnectAPI", "ConnectorsObjectStore", "JSON", "Transport"], resources: [.copy("Golden")]),
         tests("ConnectorsCSVTests", ["ConnectAPI", "CSV", "ConnectorsCSV"]),
@@ -107,6 +110,6 @@ if Context.environment["SLUICE_FUZZ"] != nil {
     package.products.append(.library(name: "Fuzz", type: .dynamic, targets: ["Fuzz"]))
     package.targets.append(
         .target(
-            name: "Fuzz", dependencies: ["ConnectAPI", "ConnectRuntime", "ConnectorsPostgres", "JSON", "JavaRegex"], path: "Tests/Fuzz",
+            name: "Fuzz", dependencies: ["Avro", "ConnectAPI", "ConnectRuntime", "ConnectorsPostgres", "JSON", "JavaRegex"], path: "Tests/Fuzz",
             exclude: ["Seeds"], swiftSettings: strict))
 }

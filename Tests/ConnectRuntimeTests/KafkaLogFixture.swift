@@ -70,8 +70,8 @@ struct ScopedLog: Log {
     }
 
     func appender(for producer: Producer) -> any Appender { ScopedAppender(appender: log.appender(for: scoped(producer)), log: self) }
-    func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws {
-        try await log.stage(scoped(batches), unit: unit, by: scoped(producer))
+    func stage(_ batches: [RecordBatch], unit: String, by producer: Producer, rejected: RejectedRecords?) async throws {
+        try await log.stage(scoped(batches), unit: unit, by: scoped(producer), rejected: rejected)
     }
     func discard(unit: String?, connector: String) async throws { try await log.discard(unit: unit, connector: scope + connector) }
     func sourcePositions(of connector: String) async throws -> [SourcePosition] { try await log.sourcePositions(of: scope + connector) }

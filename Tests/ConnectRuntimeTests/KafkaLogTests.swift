@@ -1,6 +1,7 @@
 import ConnectAPI
 import Foundation
 import Kafka
+import Synchronization
 import TestSupport
 import Testing
 
@@ -41,6 +42,37 @@ import Testing
             }
             #expect(found.count == sent.count)
             for (a, b) in zip(found, sent) { #expect(a == b) }
+        }
+    }
+
+    /// Rows that a converter cannot render are told one by one, and their neighbours get into the topic, whatever the cut.
+    @Test func recordsThatCannotBeRenderedAreSkippedWhereThatIsTolerated() async throws {
+        var random = SeededGenerator.printed()
+        try await withMockKafkaLog { log, mock in
+            let schema = Schema(.int64), count = 3000
+            // A null where the schema has none.
+            let valid = Bitmap((0..<count).map { _ in Int.random(in: 0..<100, using: &random) > 0 }), good = valid.setPositions
+            let column = Column(schema, count: count, .int64((0..<count).map { Int64($0) }), validity: valid)
+            let batch = RecordBatch(
+                topic: "t", count: count, key: nil, value: column, timestamps: .constant(1_700_000_000_000, RecordBatch.timestampSchema, count: count))
+            let told = Mutex<[FailedRecord]>([])
+            let frame = Frame([batch], at: .at(7)) { record in told.withLock { $0.append(record) } }
+            try await log.append(frame, by: .named("c"))
+            #expect(told.withLock { $0.count } == count - good.count && told.withLock { $0 }.allSatisfy { $0.stage == .valueConverter && $0.topic == "t" })
+            #expect(try await log.sourcePositions(of: "c") == [.at(7)])
+            var found: [String] = []
+            while let last = try await log.read(TopicPartition("t", 0), from: Int64(found.count), maxBytes: 1 << 16).nonEmpty {
+                for stored in last {
+                    for row in 0..<stored.batch.count {
+                        if case .bytes(let text)? = stored.batch.value?[row] { found.append(String(decoding: text, as: UTF8.self)) }
+                    }
+                }
+            }
+            #expect(found.map { $0.hasSuffix("}") } == good.map { _ in true } && found.count == good.count)
+            for (text, row) in zip(found, good) { #expect(text.hasSuffix("\"payload\":\(row)}")) }
+            // Not tolerated: the frame fails, and with it the position.
+            await #expect(throws: ConnectorError.self) { try await log.append(Frame([batch], at: .at(9)), by: .named("c")) }
+            #expect(try await log.sourcePositions(of: "c") == [.at(7)])
         }
     }
 

@@ -40,6 +40,25 @@ import Testing
         #expect(inOrder(world.collected, 3000))
     }
 
+    /// `errors.tolerance` on a source's converters, as in Kafka Connect.
+    @Test func recordsASourcesConverterRefusesFailTheTaskOrAreCounted() async throws {
+        let world = World(), mock = MockKafka()
+        let source = ["connector.class": "Count", "until": "50", "topic": "n"]
+        let short = ["value.converter": "org.apache.kafka.connect.converters.ShortConverter"]
+        try await withWorker(world, settings(mock.bootstrapServers).merging(short) { $1 }, topics: MockTopics(mock: mock)) { herder in
+            _ = try await herder.create("strict", entries(source), initialState: .started)
+            try await eventually { try await herder.status("strict").tasks.map(\.status.state) == [.failed] }
+            let trace = try await herder.status("strict").tasks[0].status.trace ?? ""
+            #expect(
+                trace.contains("Tolerance exceeded in error handler") && trace.contains("VALUE_CONVERTER(org.apache.kafka.connect.converters.ShortConverter)"))
+            #expect(try await herder.offsets("strict").isEmpty)
+            _ = try await herder.create("loose", entries(source.merging(["errors.tolerance": "all"]) { $1 }), initialState: .started)
+            try await eventually { try await herder.offsets("loose").map(\.offset) == [["position": 50]] }
+            #expect(try await herder.status("loose").tasks.map(\.status.state) == [.running])
+            #expect(await herder.metricsText().contains("kafka_connect_task_error_total_records_skipped{connector=\"loose\",task=\"0\"} 50"))
+        }
+    }
+
     @Test func aPausedSinkStaysInItsGroupAndGoesOn() async throws {
         let world = World(), mock = MockKafka()
         let more = ["consumer.max.poll.interval.ms": "7000", "consumer.session.timeout.ms": "6000"]

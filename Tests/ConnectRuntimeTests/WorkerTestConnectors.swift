@@ -25,7 +25,9 @@ func entries(_ config: [String: String]) -> [ConfigEntry] { config.sorted { $0.k
 
 /// Runs a worker on the world's data directory, and shuts it down in order.
 func withWorker(
-    _ world: World, _ settings: [String: String] = [:], topics: (any TopicCreator)? = nil, _ body: (StandaloneHerder) async throws -> Void
+    _ world: World, _ settings: [String: String] = [:], topics: (any TopicCreator)? = nil,
+    converter: @escaping @Sendable (String, [String: String], Bool) throws -> any Converter = { _, _, _ in DigitsConverter() },
+    _ body: (StandaloneHerder) async throws -> Void
 ) async throws {
     World.all.withLock { $0[world.directory] = world }
     try FileManager.default.createDirectory(atPath: world.directory, withIntermediateDirectories: true)
@@ -41,7 +43,7 @@ func withWorker(
     let services = TaskServices(
         log: kafka ?? log, worker: config, sourceBudget: ByteBudget(capacity: Int(config.settings.sourceBuffer)),
         scratchDirectory: world.directory + "/scratch",
-        transforms: { _ in { [$0] } }, converter: { _, _, _ in DigitsConverter() })
+        transforms: { _ in { [$0] } }, converter: converter)
     let herder = try StandaloneHerder(
         plugins: plugins, services: services, store: log.store, metrics: MetricsRegistry(),
         info: WorkerInfo(version: "4.1.0", commit: "0", clusterID: log.clusterID, workerID: "test:8083"))

@@ -2,6 +2,7 @@ import ConnectAPI
 import Glibc
 import JavaRegex
 
+@testable import Avro
 @testable import ConnectRuntime
 @testable import ConnectorsPostgres
 @testable import JSON
@@ -29,6 +30,23 @@ private let targets: [String: @Sendable (UnsafeRawBufferPointer) -> Void] = [
                 for row in 0..<column.count { try? renderer.write(row, to: &out) }
             }
         }
+    },
+    "avro-schema": { bytes in
+        // A schema on the first line, a value after it.
+        let parts = bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
+        guard let type = try? AvroType.parse(parts.first ?? bytes[...], validating: bytes.count & 1 == 0), let schema = try? type.connectSchema() else {
+            return
+        }
+        _ = try? AvroType.parse(AvroSchema.json(schema)).connectSchema()
+        if parts.count > 1 { readAvro(UnsafeRawBufferPointer(rebasing: parts[1]), 0, type, schema) }
+    },
+    "avro-wire": { bytes in
+        // The first byte picks the type, then the record as a topic holds it.
+        guard let first = bytes.first else { return }
+        let (type, schema) = avroTypes[Int(first) % avroTypes.count]
+        let record = UnsafeRawBufferPointer(rebasing: bytes[1...])
+        guard (try? WireFormat.id(record, 0..<record.count)) != nil else { return }
+        readAvro(record, WireFormat.headerBytes, type, schema)
     },
     "outbox-json": { bytes in _ = try? ExpandedJSON(keepsNulls: true).expand(Array(bytes), name: "payload") },
     "properties": { bytes in _ = try? JavaProperties.parse(Array(bytes), file: "fuzz") },
@@ -85,6 +103,30 @@ private let targets: [String: @Sendable (UnsafeRawBufferPointer) -> Void] = [
         _ = try? pattern.replaceAll(parts[1], parts[2])
     },
 ]
+
+/// A value that is read is written, and read again.
+private func readAvro(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ type: AvroType, _ schema: Schema) {
+    guard let reader = try? AvroReader(type, schema, isBare: true), (try? reader.read(bytes, start..<bytes.count)) != nil, let column = try? reader.finish()
+    else { return }
+    var out = AvroBytes()
+    guard (try? AvroRows(column, type, isBare: true).write(0, to: &out)) != nil else { return }
+    out.bytes.withUnsafeBytes { again in
+        guard let reader = try? AvroReader(type, schema, isBare: true), (try? reader.read(again, 0..<again.count)) != nil, let other = try? reader.finish()
+        else {
+            fatalError("what was written is not read")
+        }
+        _ = other[0]
+    }
+}
+
+private let avroTypes: [(AvroType, Schema)] = [
+    #""bytes""#, #""string""#, #"["null","double"]"#, #"{"type":"array","items":{"type":"map","values":"int"}}"#,
+    #"{"type":"array","items":{"type":"record","name":"E","fields":[]}}"#, #"["int","string",{"type":"enum","name":"S","symbols":["A","B"]},"null"]"#,
+    #"{"type":"record","name":"R","fields":[{"name":"a","type":["null","long"]},{"name":"d","type":{"type":"fixed","name":"F","size":3,"logicalType":"decimal","precision":6}},{"name":"m","type":{"type":"array","items":{"type":"record","name":"io.confluent.connect.avro.MapEntry","fields":[{"name":"key","type":"int"},{"name":"value","type":"float"}]}}},{"name":"b","type":{"type":"bytes","logicalType":"decimal","precision":50}},{"name":"t","type":"boolean"}]}"#,
+].map {
+    let type = try! AvroType.parse($0.utf8)
+    return (type, try! type.connectSchema())
+}
 
 private let validator: ConfigValidator = {
     var plugins = PluginRegistry()

@@ -15,6 +15,7 @@ package enum Converters {
         settings["converter.type"] = settings["converter.type"] ?? (isKey ? "key" : "value")
         switch name {
         case "Json": return JsonConverter(try JsonConverter.Configuration(settings))
+        case "Avro" where !rendering.className.hasPrefix("io.apicurio."): return AvroConverter(try AvroConverter.Configuration(settings))
         case "SnowflakeJson": return JsonConverter(try JsonConverter.Configuration(settings.merging(["schemas.enable": "false"]) { $1 }))
         case "String":
             _ = try StringConverter.Configuration(settings)
@@ -56,6 +57,7 @@ package enum Converters {
     private static var classes: [Entry] {
         let number = "org.apache.kafka.connect.converters."
         return [
+            Entry(AvroConverter.className, AvroConverter.Configuration.self, version: "8.0.0"),
             Entry("io.debezium.converters.BinaryDataConverter", BinaryDataConverter.Configuration.self, version: "3.3.1.Final"),
             Entry("io.debezium.converters.ByteArrayConverter", BinaryDataConverter.Configuration.self, version: "3.3.1.Final"),
             Entry(number + "BooleanConverter", ConverterConfiguration.self),
@@ -77,6 +79,8 @@ package enum Converters {
         if kind == .headerConverter {
             let simple = Entry(SimpleHeaderConverter.className, NoConfiguration.self)
             entries.insert(simple, at: entries.count - 1)
+            // Confluent's is none for headers.
+            entries.removeAll { $0.className == AvroConverter.className }
         }
         return entries.map {
             PluginRegistry.Plugin(

@@ -51,7 +51,7 @@ package final class JsonConverter: Converter {
     }
 
     /// Debezium's spelling: the text itself, or `hex:` and the bytes.
-    private static func placeholder(_ text: String) -> [UInt8] {
+    static func placeholder(_ text: String) -> [UInt8] {
         guard text.hasPrefix("hex:") else { return Array(text.utf8) }
         let digits = text.dropFirst(4).compactMap(\.hexDigitValue)
         return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
@@ -93,21 +93,7 @@ package final class JsonConverter: Converter {
     }
 
     package func parse(_ rows: RenderedRows, topic: String) throws -> Column {
-        let runs = try parseRuns(rows, topic: topic)
-        let columns = runs.compactMap(\.column)
-        guard let schema = columns.first?.schema else {
-            return .constant(.null, Schema(.string, optional: true), count: rows.values.count)
-        }
-        guard columns.allSatisfy({ $0.schema == schema }) else {
-            throw ConnectorError(
-                "converter.mixed_schemas", .reject, "The records read from topic \(topic) have different schemas",
-                hint: "Read them in runs of one schema")
-        }
-        // Rows without bytes become null; their schema is the others', made optional.
-        if runs.count == 1, let column = columns.first { return column }
-        let optional = schema.with(optional: true)
-        return Column.concatenating(
-            runs.map { run in run.column.map { $0.with(schema: optional) } ?? .constant(.null, optional, count: run.rows.count) })
+        try ParsedRun.column(try parseRuns(rows, topic: topic), count: rows.values.count, topic: topic)
     }
 
     /// Consecutive rows of one schema; a run without a column holds tombstones. What a reader of a Kafka topic uses.

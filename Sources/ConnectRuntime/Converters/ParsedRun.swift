@@ -11,6 +11,20 @@ struct ParsedRun {
         return ParsedRun(rows: part, column: column?.slice(own), tombstones: tombstones?.slice(own))
     }
 
+    /// All rows as one column: those without a schema are null, and the schema of the others is optional then. Throws `.reject` where schemas differ.
+    static func column(_ runs: [(rows: Range<Int>, column: Column?)], count: Int, topic: String) throws -> Column {
+        let columns = runs.compactMap(\.column)
+        guard let schema = columns.first?.schema else { return .constant(.null, Schema(.string, optional: true), count: count) }
+        guard columns.allSatisfy({ $0.schema == schema }) else {
+            throw ConnectorError(
+                "converter.mixed_schemas", .reject, "The records read from topic \(topic) have different schemas", hint: "Read them in runs of one schema")
+        }
+        if runs.count == 1, let column = columns.first { return column }
+        let optional = schema.with(optional: true)
+        return Column.concatenating(
+            runs.map { run in run.column.map { $0.with(schema: optional) } ?? .constant(.null, optional, count: run.rows.count) })
+    }
+
     /// What a converter gave, with rows of no schema joined to their neighbours: a topic of deletes and tombstones in turn stays one batch.
     /// `present`: rows that have bytes.
     static func joining(_ runs: [(rows: Range<Int>, column: Column?)], present: Bitmap?) -> [ParsedRun] {

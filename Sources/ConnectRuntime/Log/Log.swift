@@ -10,7 +10,7 @@ package protocol Log: ReadableLog {
     func appender(for producer: Producer) -> any Appender
 
     /// Stores batches of a snapshot unit where no reader sees them. Returns when they are durable; calls for one unit are made one after the other.
-    func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws
+    func stage(_ batches: [RecordBatch], unit: String, by producer: Producer, rejected: RejectedRecords?) async throws
     /// Drops what was staged: one unit, or with nil everything of the connector.
     func discard(unit: String?, connector: String) async throws
 
@@ -50,6 +50,11 @@ extension Log {
         try await appender(for: producer).append(frame).durable()
     }
 
+    /// Stores batches of a unit, none of which may be refused.
+    package func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws {
+        try await stage(batches, unit: unit, by: producer, rejected: nil)
+    }
+
     /// Makes a unit visible and waits for it. See `Appender`.
     package func publish(unit: String, at position: SourcePosition, by producer: Producer) async throws {
         try await appender(for: producer).publish(unit: unit, at: position).durable()
@@ -60,11 +65,17 @@ extension Log {
 package struct Frame: Sendable {
     package var batches: [RecordBatch]
     package var position: SourcePosition?
-    package init(_ batches: [RecordBatch], at position: SourcePosition?) {
+    /// Told of records that the log's converters cannot render; nil: the frame fails with the first.
+    package var rejected: RejectedRecords?
+    package init(_ batches: [RecordBatch], at position: SourcePosition?, rejected: RejectedRecords? = nil) {
         self.batches = batches
         self.position = position
+        self.rejected = rejected
     }
 }
+
+/// Is told each record that does not get into the log; throws where that is not tolerated.
+package typealias RejectedRecords = @Sendable (FailedRecord) throws -> Void
 
 /// Who appends, and how its records look to others.
 package struct Producer: Sendable, Hashable {

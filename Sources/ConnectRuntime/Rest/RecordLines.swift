@@ -6,7 +6,7 @@ package import JSON
 ///     {"topic":"t","partition":0,"offset":7,"tstype":"create","ts":1795220753966,"headers":["name","value"],"key":"…","payload":"…"}
 ///
 /// Keys, payloads and headers are the text that the converters of the record's own connector render, byte for byte; bytes that are not UTF-8 show
-/// as U+FFFD. Serves `GET /sluice/v1/topics/{topic}/records` and `sluice tap`.
+/// as U+FFFD; what would be Avro shows as JSON. Serves `GET /sluice/v1/topics/{topic}/records` and `sluice tap`.
 package struct RecordLines {
     private struct Converters3 { let key: any Converter, value: any Converter, header: any Converter }
     private var converters: [Rendering: Converters3] = [:]
@@ -51,8 +51,12 @@ package struct RecordLines {
 
     private mutating func converters(for rendering: Rendering) throws -> Converters3 {
         if let known = converters[rendering] { return known }
+        func readable(_ converter: Rendering.Converter) -> Rendering.Converter {
+            let isAvro = converter.className.split(separator: ".").last == "AvroConverter"
+            return isAvro ? .init(JsonConverter.className, ["schemas.enable": "false"]) : converter
+        }
         let made = Converters3(
-            key: try Converters.make(rendering.key, isKey: true), value: try Converters.make(rendering.value, isKey: false),
+            key: try Converters.make(readable(rendering.key), isKey: true), value: try Converters.make(readable(rendering.value), isKey: false),
             header: try Converters.make(rendering.header, isKey: false))
         converters[rendering] = made
         return made

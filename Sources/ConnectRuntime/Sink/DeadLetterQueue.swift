@@ -9,6 +9,7 @@ actor DeadLetterQueue {
     private let producer: Producer
     private let services: TaskServices
     private var appender: (any Appender)?
+    private var converters: [Rendering.Converter: any Converter] = [:]
 
     init(topic: String, assignment: TaskAssignment, services: TaskServices) {
         log = services.log
@@ -24,7 +25,7 @@ actor DeadLetterQueue {
 
     /// Durable when it returns.
     func send(_ record: FailedRecord, row: Int, of stored: StoredBatch) async throws {
-        let batch = try letter(record, row: row, of: stored)
+        let batch = try await letter(record, row: row, of: stored)
         let appender = self.appender ?? log.appender(for: producer)
         self.appender = appender
         do {
@@ -38,19 +39,26 @@ actor DeadLetterQueue {
 
     private static let bytesSchema = Schema(.bytes, optional: true)
 
-    private func letter(_ record: FailedRecord, row: Int, of stored: StoredBatch) throws -> RecordBatch {
+    private func converter(_ of: Rendering.Converter, isKey: Bool) throws -> any Converter {
+        var of = of
+        if isKey { of = .init(of.className, of.settings.merging(["converter.type": "key"]) { $1 }) }
+        if let made = converters[of] { return made }
+        let made = try services.converter(of.className, of.settings, isKey)
+        converters[of] = made
+        return made
+    }
+
+    private func letter(_ record: FailedRecord, row: Int, of stored: StoredBatch) async throws -> RecordBatch {
         let one = stored.batch.slice(row..<row + 1)
-        let key = try services.converter(stored.rendering.key.className, stored.rendering.key.settings, true)
-            .render(one.key, count: 1, nullSchemaRows: nil, topic: one.topic)
-        let value = try services.converter(stored.rendering.value.className, stored.rendering.value.settings, false)
-            .render(one.value, count: 1, nullSchemaRows: one.tombstones, topic: one.topic)
+        let keys = try converter(stored.rendering.key, isKey: true), values = try converter(stored.rendering.value, isKey: false)
+        let key = try await ConverterLookup.resolving { try keys.render(one.key, count: 1, nullSchemaRows: nil, topic: one.topic) }
+        let value = try await ConverterLookup.resolving { try values.render(one.value, count: 1, nullSchemaRows: one.tombstones, topic: one.topic) }
         func column(_ rows: RenderedRows) -> Column? {
             rows.bytes(0).map { .constant(.bytes(Array($0)), Self.bytesSchema, count: 1) }
         }
-        let header = stored.rendering.header
+        let header = try converter(stored.rendering.header, isKey: false)
         var headers = try one.headers.filter { $0.present.map { $0[0] } ?? true }.map { original in
-            let rows = try services.converter(header.className, header.settings, false)
-                .render(original.values, count: 1, nullSchemaRows: nil, topic: one.topic)
+            let rows = try header.render(original.values, count: 1, nullSchemaRows: nil, topic: one.topic)
             return HeaderColumn(original.name, column(rows) ?? .constant(.null, Self.bytesSchema, count: 1))
         }
         if addsContext {

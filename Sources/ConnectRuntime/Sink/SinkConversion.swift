@@ -15,14 +15,19 @@ final class SinkConversion: Sendable {
 
     private let own: Rendering
     private let make: @Sendable (String, [String: String], Bool) throws -> any Converter
-    private let made = Mutex<[Rendering.Converter: any Converter]>([:])
+    private let made = Mutex<[Made: any Converter]>([:])
+    /// A converter may differ by what it is for.
+    private struct Made: Hashable {
+        let converter: Rendering.Converter
+        let isKey: Bool
+    }
 
     init(_ own: Rendering, _ services: TaskServices) {
         self.own = own
         make = services.converter
     }
 
-    /// The batch under the sink's converters, in parts of one schema where its rows have several. Throws `Failure`.
+    /// The batch under the sink's converters, in parts of one schema where its rows have several. Throws `Failure`, or a `ConverterLookup`.
     func convert(_ batch: RecordBatch, rendered: Rendering) throws -> [(rows: Range<Int>, batch: RecordBatch)] {
         let all = 0..<batch.count
         var keys = [ParsedRun(rows: all, column: batch.key)]
@@ -59,6 +64,8 @@ final class SinkConversion: Sendable {
             let rows = try ByteArrayConverter()
                 .render(column.values, count: batch.count, nullSchemaRows: column.present.map { !$0 }, topic: batch.topic)
             return HeaderColumn(column.name, try converter(own.header, false).parse(rows, topic: batch.topic), present: column.present)
+        } catch let lookup as ConverterLookup {
+            throw lookup
         } catch {
             throw Failure(stage: .headerConverter, className: own.header.className, underlying: error)
         }
@@ -83,15 +90,18 @@ final class SinkConversion: Sendable {
             if let present = rows.present, present.noneSet { return [ParsedRun(rows: 0..<batch.count, column: nil)] }
             let runs = try converter(to, stage == .keyConverter).parseRuns(rows, topic: batch.topic)
             return ParsedRun.joining(runs, present: rows.present)
+        } catch let lookup as ConverterLookup {
+            throw lookup
         } catch {
             throw Failure(stage: stage, className: to.className, underlying: error)
         }
     }
 
     private func converter(_ of: Rendering.Converter, _ isKey: Bool) throws -> any Converter {
-        if let converter = made.withLock({ $0[of] }) { return converter }
+        let key = Made(converter: of, isKey: isKey)
+        if let converter = made.withLock({ $0[key] }) { return converter }
         let converter = try make(of.className, of.settings, isKey)
-        made.withLock { $0[of] = converter }
+        made.withLock { $0[key] = converter }
         return converter
     }
 }

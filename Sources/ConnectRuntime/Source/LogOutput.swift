@@ -71,7 +71,7 @@ final class LogOutput: SourceOutput {
         try await budget.acquire(bytes)
         defer { budget.release(bytes) }
         units.withLock { _ = $0.insert(unit) }
-        try await persistently("stage rows of \(unit)") { try await self.log.stage(out, unit: unit, by: self.producer) }
+        try await persistently("stage rows of \(unit)") { try await self.log.stage(out, unit: unit, by: self.producer, rejected: self.tolerate) }
         count(written: out)
         await noteTopics(out)
     }
@@ -128,7 +128,7 @@ final class LogOutput: SourceOutput {
     }
 
     /// Invariant 6: a record is delivered, or counted and reported.
-    private func tolerate(_ record: FailedRecord) throws {
+    @Sendable private func tolerate(_ record: FailedRecord) throws {
         counters.update {
             $0.failures += 1
             $0.lastError = WallClock.milliseconds
@@ -174,7 +174,7 @@ final class LogOutput: SourceOutput {
                 return nothing
             }
             // Invariant 2: records and position in one append.
-            return appender.append(Frame(batches, at: position))
+            return appender.append(Frame(batches, at: position, rejected: tolerate))
         }
 
         while true {

@@ -123,7 +123,7 @@ package final class EmbeddedLog: Log {
 
     package func appender(for producer: Producer) -> any Appender { EmbeddedAppender(self, producer) }
 
-    package func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws {
+    package func stage(_ batches: [RecordBatch], unit: String, by producer: Producer, rejected: RejectedRecords?) async throws {
         let encoded = try encode(batches, producer.rendering)
         try await writer.write(bytes: encoded.reduce(0) { $0 + $1.blob.count }) {
             try $0.stage(encoded, unit: unit, connector: producer.connector)

@@ -16,7 +16,7 @@ final class KafkaAppender: Appender {
 
     func append(_ frame: Frame) -> PendingAppend {
         switch writer {
-        case .success(let writer): return writer.submit(frame.batches, frame.position, epoch: epoch)
+        case .success(let writer): return writer.submit(frame, epoch: epoch)
         case .failure(let error):
             let refused = PendingAppend()
             refused.resolve(.failure(error))

@@ -61,10 +61,10 @@ package final class KafkaLog: Log {
         return appender
     }
 
-    package func stage(_ batches: [RecordBatch], unit: String, by producer: Producer) async throws {
+    package func stage(_ batches: [RecordBatch], unit: String, by producer: Producer, rejected: RejectedRecords?) async throws {
         // A run has one transactional id, and so one way in.
         let running = transactional.withLock { $0[TaskID(producer.connector, producer.task)]?.appender }
-        try await (running ?? appender(for: producer)).append(Frame(batches, at: nil)).durable()
+        try await (running ?? appender(for: producer)).append(Frame(batches, at: nil, rejected: rejected)).durable()
     }
 
     /// What was sent stays: it is in the topics already.

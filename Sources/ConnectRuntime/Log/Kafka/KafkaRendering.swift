@@ -3,36 +3,83 @@ package import Kafka
 
 /// Renders batches as the producer's converters write them: byte for byte what Kafka Connect and Debezium put into a topic.
 package struct KafkaRendering: Sendable {
-    private let key: any Converter
-    private let value: any Converter
-    private let header: any Converter
+    private struct Side: Sendable {
+        let converter: any Converter
+        let className: String
+        let stage: FailureStage
+
+        init(_ of: Rendering.Converter, _ stage: FailureStage) throws {
+            converter = try Converters.make(of, isKey: stage == .keyConverter)
+            className = of.className
+            self.stage = stage
+        }
+
+        func bytes(_ column: Column, _ nulls: Bitmap?, of batch: RecordBatch) throws -> KafkaBatch.Bytes {
+            do {
+                let rows = try converter.render(column, count: batch.count, nullSchemaRows: nulls, topic: batch.topic)
+                return KafkaBatch.Bytes(rows.values, present: rows.present)
+            } catch let lookup as ConverterLookup {
+                throw lookup
+            } catch {
+                throw Failure(stage: stage, className: className, underlying: error)
+            }
+        }
+    }
+    private struct Failure: Error {
+        let stage: FailureStage
+        let className: String
+        let underlying: any Error
+    }
+
+    private let key: Side
+    private let value: Side
+    private let header: Side
     /// Batches are rendered in pieces of this many rows, so that what is rendered and not yet sent stays small (Invariant 5).
     package static let pieceRows = 1024
 
     package init(_ rendering: Rendering) throws {
-        key = try Converters.make(rendering.key, isKey: true)
-        value = try Converters.make(rendering.value, isKey: false)
-        header = try Converters.make(rendering.header, isKey: false)
+        key = try Side(rendering.key, .keyConverter)
+        value = try Side(rendering.value, .valueConverter)
+        header = try Side(rendering.header, .headerConverter)
     }
 
-    /// The pieces of a batch, in order.
-    package func forEachPiece(of batch: RecordBatch, _ body: (KafkaBatch) throws -> Void) throws {
-        for start in stride(from: 0, to: batch.count, by: Self.pieceRows) {
-            try body(try render(batch.slice(start..<min(start + Self.pieceRows, batch.count))))
+    /// The pieces of a batch, in order. `resolve`: how a converter's lookup is waited for. `rejected`: told each record that cannot be rendered, found by
+    /// halves; nil: the first error is thrown.
+    package func forEachPiece(
+        of batch: RecordBatch, resolve: (ConverterLookup) async throws -> Void = { try await $0.resolve() }, rejected: RejectedRecords? = nil,
+        _ body: (KafkaBatch) throws -> Void
+    ) async throws {
+        var rest = stride(from: 0, to: batch.count, by: Self.pieceRows).map { $0..<min($0 + Self.pieceRows, batch.count) }.reversed() as [Range<Int>]
+        while let rows = rest.popLast() {
+            let part = batch.slice(rows), piece: KafkaBatch
+            do {
+                piece = try await ConverterLookup.resolving(by: resolve) { try rendered(part) }
+            } catch let failure as Failure {
+                guard let rejected else { throw failure.underlying }
+                if rows.count == 1 {
+                    try rejected(FailedRecord(stage: failure.stage, className: failure.className, error: failure.underlying, topic: batch.topic))
+                } else {
+                    let middle = rows.lowerBound + rows.count / 2
+                    rest += [middle..<rows.upperBound, rows.lowerBound..<middle]
+                }
+                continue
+            }
+            try body(piece)
         }
     }
 
+    /// Throws a `ConverterLookup` where a converter must ask first.
     package func render(_ batch: RecordBatch) throws -> KafkaBatch {
-        func bytes(_ rows: RenderedRows) -> KafkaBatch.Bytes { KafkaBatch.Bytes(rows.values, present: rows.present) }
-        return KafkaBatch(
+        do { return try rendered(batch) } catch let failure as Failure { throw failure.underlying }
+    }
+
+    private func rendered(_ batch: RecordBatch) throws -> KafkaBatch {
+        KafkaBatch(
             topic: batch.topic, count: batch.count,
-            key: try batch.key.map { bytes(try key.render($0, count: batch.count, nullSchemaRows: nil, topic: batch.topic)) },
-            value: try batch.value.map { bytes(try value.render($0, count: batch.count, nullSchemaRows: batch.tombstones, topic: batch.topic)) },
+            key: try batch.key.map { try key.bytes($0, nil, of: batch) },
+            value: try batch.value.map { try value.bytes($0, batch.tombstones, of: batch) },
             headers: try batch.headers.map { column in
-                KafkaBatch.Header(
-                    column.name,
-                    bytes(try header.render(column.values, count: batch.count, nullSchemaRows: column.present.map { !$0 }, topic: batch.topic)),
-                    rows: column.present)
+                KafkaBatch.Header(column.name, try header.bytes(column.values, column.present.map { !$0 }, of: batch), rows: column.present)
             },
             timestamps: batch.timestamps)
     }

@@ -14,8 +14,7 @@ import Synchronization
 final class KafkaWriter: Sendable {
     struct Job: Sendable {
         let epoch: UInt64
-        let batches: [RecordBatch]
-        let position: SourcePosition?
+        let frame: Frame
         /// Resolved when the records are acknowledged, or with why not.
         let acknowledged = PendingAppend()
         let answer = PendingAppend()
@@ -58,8 +57,8 @@ final class KafkaWriter: Sendable {
         }
     }
 
-    func submit(_ batches: [RecordBatch], _ position: SourcePosition?, epoch: UInt64) -> PendingAppend {
-        let job = Job(epoch: epoch, batches: batches, position: position)
+    func submit(_ frame: Frame, epoch: UInt64) -> PendingAppend {
+        let job = Job(epoch: epoch, frame: frame)
         // Both queues get the jobs in the same order.
         let accepted = state.withLock { _ in toSend.push(job) && toConfirm.push(job) }
         if !accepted { job.answer.resolve(.failure(ConnectorError("log.closed", .stop, "The log is closed"))) }
@@ -116,10 +115,9 @@ final class KafkaWriter: Sendable {
 
     private func send(_ job: Job) async throws {
         let parts = Parts { job.acknowledged.resolve($0) }
-        defer { parts.close() }
-        for batch in job.batches where batch.count > 0 {
+        for batch in job.frame.batches where batch.count > 0 {
             try await topics.ensure(batch.topic, config: producer.config)
-            try rendering.forEachPiece(of: batch) { piece in
+            try await rendering.forEachPiece(of: batch, resolve: { try await resolve($0, job.epoch) }, rejected: job.frame.rejected) { piece in
                 if let failure = failure(job.epoch) { throw failure }
                 parts.open()
                 client.produce(piece) { [self] result in
@@ -127,6 +125,23 @@ final class KafkaWriter: Sendable {
                     parts.settle(result)
                 }
             }
+        }
+        // Invariant 2: only here, for a job of which something could not be sent is acknowledged by nobody but the error.
+        parts.close()
+    }
+
+    /// Ends with the epoch, too: a registry that does not answer must not hold up a stop.
+    private func resolve(_ lookup: ConverterLookup, _ epoch: UInt64) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await lookup.resolve() }
+            group.addTask {
+                while true {
+                    if let failure = self.failure(epoch) { throw failure }
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 
@@ -147,7 +162,7 @@ final class KafkaWriter: Sendable {
             let good = failed == nil ? jobs : jobs.dropLast()
             do {
                 if let first = good.first, let failure = failure(first.epoch) { throw failure }
-                try await store(good.compactMap(\.position))
+                try await store(good.compactMap(\.frame.position))
                 for job in good { job.answer.resolve(.success(())) }
             } catch {
                 failed = failed ?? error
@@ -171,7 +186,7 @@ final class KafkaWriter: Sendable {
         if !last.isEmpty { try await offsets.write(last, by: producer) }
     }
 
-    /// Counts the pieces of a job; answers when all that were sent are settled.
+    /// Counts the pieces of a job; answers when it is closed and all that were sent are settled.
     private final class Parts: Sendable {
         private let state = Mutex<(open: Int, failure: ConnectorError?)>((1, nil))
         private let done: @Sendable (Result<Void, any Error>) -> Void

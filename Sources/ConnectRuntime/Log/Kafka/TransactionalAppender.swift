@@ -178,11 +178,13 @@ private struct TransactionWriter: Sendable {
     }
 
     private func send(_ frames: [Frame], _ queue: TransactionQueue) async throws {
-        for batch in frames.flatMap(\.batches) where batch.count > 0 {
-            if let failure = queue.failure { throw failure }
-            try await topics.ensure(batch.topic, config: producer.config)
-            // A piece that is refused makes the commit fail with its reason.
-            try rendering.forEachPiece(of: batch) { piece in client.produce(piece) { _ in } }
+        for frame in frames {
+            for batch in frame.batches where batch.count > 0 {
+                if let failure = queue.failure { throw failure }
+                try await topics.ensure(batch.topic, config: producer.config)
+                // A piece that is refused makes the commit fail with its reason.
+                try await rendering.forEachPiece(of: batch, rejected: frame.rejected) { piece in client.produce(piece) { _ in } }
+            }
         }
         var last: [SourcePosition] = []
         for position in frames.compactMap(\.position) {

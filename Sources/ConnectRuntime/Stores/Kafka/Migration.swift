@@ -108,7 +108,8 @@ package struct Migration: Sendable {
         guard let there = try await log.read(partition, from: copied - 1, maxBytes: 1).first,
             let here = try await embedded.read(partition, from: start + copied - 1, maxBytes: 1).first
         else { return false }
-        let value = try KafkaRendering(here.rendering).render(here.batch.slice(0..<1)).value.map { Array($0.values[0]) } ?? []
+        let rendering = try KafkaRendering(here.rendering), record = here.batch.slice(0..<1)
+        let value = try await ConverterLookup.resolving { try rendering.render(record) }.value.map { Array($0.values[0]) } ?? []
         switch there.batch.value?[0] {
         case .bytes(let bytes)?: return bytes == value
         default: return value.isEmpty
@@ -162,13 +163,15 @@ package struct Migration: Sendable {
 
     private func copy(_ partition: TopicPartition, _ partitions: Int32, _ from: Int64, _ to: Int64) async throws {
         try await admin.createTopics([.init(partition.topic, partitions: partitions, replicationFactor: -1)])
-        var next = from
+        var next = from, renderings: [Rendering: KafkaRendering] = [:]
         while next < to {
             let batches = try await embedded.read(partition, from: next, maxBytes: 4 << 20)
             if batches.isEmpty { throw ConnectorError("log.corrupt", .stop, "\(partition) ends at \(next), before \(to)") }
             for stored in batches {
                 let answers = Deliveries(), rows = Int(min(Int64(stored.batch.count), to - stored.firstOffset))
-                try KafkaRendering(stored.rendering).forEachPiece(of: stored.batch.slice(0..<rows)) { piece in
+                let rendering = try renderings[stored.rendering] ?? KafkaRendering(stored.rendering)
+                renderings[stored.rendering] = rendering
+                try await rendering.forEachPiece(of: stored.batch.slice(0..<rows)) { piece in
                     var piece = piece
                     piece.partition = partition.partition
                     answers.expect()

@@ -70,7 +70,7 @@ enum FileFormat: Sendable {
         case .parquet(let options): try ParquetFile(schema, options)
         case .json(let options, let gzip, let schemaless): JSONLinesFile(options, gzip, schemaless ? JavaHashOrder() : nil)
         case .bytes(let separator, _, let gzip): try ByteArrayFile(schema, separator: separator, gzip)
-        case .avro(let codec, let connectMetadata): AvroContainer(schema, codec, connectMetadata: connectMetadata)
+        case .avro(let codec, let connectMetadata): try AvroContainer(schema, codec, connectMetadata: connectMetadata)
         case .text(let layout, let options, let compression): TextFile(layout, options, compression)
         }
     }
@@ -177,9 +177,11 @@ struct ByteArrayFile: FileEncoder {
 struct AvroContainer: FileEncoder {
     private var file: AvroFile
 
-    init(_ schema: Schema, _ codec: AvroCodec, connectMetadata: Bool) {
-        let text = AvroSchema.text(schema, connectMetadata: connectMetadata)
-        file = AvroFile(schemaText: text, codec: codec, marker: Digest.md5(text))
+    init(_ schema: Schema, _ codec: AvroCodec, connectMetadata: Bool) throws {
+        var options = AvroOptions()
+        options.connectMetadata = connectMetadata
+        let text = AvroSchema.text(schema, options)
+        file = try AvroFile(schemaText: text, codec: codec, marker: Digest.md5(text))
     }
 
     mutating func append(_ values: Column) throws { try file.append(values) }
