@@ -76,7 +76,7 @@ let package = Package(
         .executableTarget(
             name: "upload-benchmark", dependencies: ["ConnectAPI", "ConnectorsObjectStore"], path: "Benchmarks/UploadBenchmark", swiftSettings: strict),
         .executableTarget(
-            name: "log-benchmark", dependencies: ["ConnectAPI", "ConnectRuntime"], path: "Benchmarks/LogBenchmark", swiftSettings: strict),
+            name: "log-benchmark", dependencies: ["Avro", "ConnectAPI", "ConnectRuntime", "JSON"], path: "Benchmarks/LogBenchmark", swiftSettings: strict),
 
         // What tests share: real servers on free ports, Python oracles, printed seeds. May use Foundation.
         .target(

@@ -1,12 +1,15 @@
+import Avro
 import ConnectAPI
 import ConnectRuntime
 import Glibc
+import JSON
 
 /// Measures the embedded log on the columns a transactions table streams as.
 ///
 ///     log-benchmark append [DIRECTORY]    1M rows in frames of 4,096, then the same read back from the disk
 ///     log-benchmark latency [DIRECTORY]   1,000 single-row frames a second for 10 s: append to durable
 ///     log-benchmark codec                 columns to bytes and back in memory, before compression
+///     log-benchmark converters            columns to records as Kafka holds them and back, JSON without schemas and Avro
 ///
 /// The directory's disk is what is measured; it is emptied first.
 @main struct LogBenchmark {
@@ -18,7 +21,8 @@ import Glibc
         case "append": try await append(directory)
         case "latency": try await latency(directory)
         case "codec": try codec()
-        default: print("usage: log-benchmark append|latency [DIRECTORY]")
+        case "converters": try converters()
+        default: print("usage: log-benchmark append|latency|codec|converters [DIRECTORY]")
         }
     }
 
@@ -108,6 +112,55 @@ import Glibc
         }
         func rate(_ time: Duration) -> String { "\(Int(Double(batch.byteCount * rounds) / time.seconds / 1e6)) MB/s" }
         print("codec:  \(rows) rows, \(batch.byteCount) bytes as \(body.count); encode \(rate(encoding)), decode \(rate(decoding))")
+    }
+
+    /// CPU time on one thread, the values of 4,096 events at a time.
+    private static func converters() throws {
+        let value = Transactions.batch(from: 0, rows: 4096).value!, rounds = 100, n = Double(value.count * rounds)
+        let type = try AvroType.parse(AvroSchema.json(value.schema)), schema = try type.connectSchema()
+        let json = ConnectJSONOptions(schemasEnabled: false)
+        func measure(_ name: String, _ bytes: Int, _ body: () throws -> Void) rethrows {
+            let start = processTime()
+            for _ in 0..<rounds { try body() }
+            let time = processTime() - start
+            print("converters: \(name): \(Int(n / time)) rows/s, \(bytes / value.count) bytes a row")
+        }
+        func avro() throws -> VarBytes {
+            let rows = try AvroRows(value, type)
+            var out = AvroBytes(), offsets: [Int32] = [0]
+            for row in 0..<value.count {
+                out.raw([0, 0, 0, 0, 1])
+                try rows.write(row, to: &out)
+                offsets.append(Int32(out.count))
+            }
+            return VarBytes(offsets: offsets, bytes: out.take())
+        }
+        func text() throws -> VarBytes {
+            let renderer = ConnectJSONRenderer(value, json)
+            var out = JSONWriter(), offsets: [Int32] = [0]
+            for row in 0..<value.count {
+                try renderer.write(row, to: &out)
+                offsets.append(Int32(out.count))
+            }
+            return VarBytes(offsets: offsets, bytes: out.take())
+        }
+        let binary = try avro(), plain = try text()
+        try measure("JSON written", plain.bytes.count) { _ = try text() }
+        try measure("Avro written", binary.bytes.count) { _ = try avro() }
+        try measure("JSON read", plain.bytes.count) {
+            var reader = ConnectJSONReader(json)
+            _ = try reader.read(plain, present: nil)
+        }
+        try measure("Avro read", binary.bytes.count) {
+            let reader = try AvroReader(type, schema)
+            try binary.bytes.withUnsafeBytes { bytes in
+                for row in 0..<binary.count {
+                    let range = binary.range(row)
+                    try reader.read(bytes, range.lowerBound + 5..<range.upperBound)
+                }
+            }
+            _ = try reader.finish()
+        }
     }
 
     private static func processTime() -> Double {

@@ -1,3 +1,5 @@
+package import ConnectAPI
+
 /// One request, as it goes over the wire.
 package struct HTTPRequest: Sendable {
     package var method: String
@@ -28,14 +30,14 @@ package struct HTTPRequest: Sendable {
     }
 }
 
-/// What a connection over TLS trusts and shows; files are PEM.
-package struct HTTPTLS: Sendable, Hashable {
+/// What a connection over TLS trusts and shows; texts are PEM.
+package struct HTTPTLS: Sendable {
     /// Certificates of authorities; nil: the system's.
-    package var caFile: String?
-    /// The client's certificate, and its key, which may be in the same file.
-    package var certificateFile: String?
-    package var keyFile: String?
-    package var keyPassword: String?
+    package var authorities: String?
+    /// The client's certificate, those that lead to its signer, and its key.
+    package var certificates: String?
+    package var key: Secret?
+    package var keyPassword: Secret?
     /// Whether the server's certificate must be for the host that is asked.
     package var verifiesHost = true
 

@@ -1,5 +1,6 @@
 package import ConnectAPI
 import CCurl
+import Glibc
 import Synchronization
 
 /// HTTP/1.1 over libcurl: bytes out, bytes in. Signing, retries and redirects are the caller's business.
@@ -91,12 +92,13 @@ package final class HTTPTransport: Sendable {
         if let proxy = request.proxy { _ = sluice_curl_set_string(easy, CURLOPT_PROXY, proxy) }
         if let user = request.proxyUser { _ = sluice_curl_set_string(easy, CURLOPT_PROXYUSERNAME, user) }
         if let password = request.proxyPassword { _ = sluice_curl_set_string(easy, CURLOPT_PROXYPASSWORD, password) }
-        for (option, file) in [
-            (CURLOPT_CAINFO, request.tls.caFile), (CURLOPT_SSLCERT, request.tls.certificateFile),
-            (CURLOPT_SSLKEY, request.tls.keyFile ?? request.tls.certificateFile), (CURLOPT_KEYPASSWD, request.tls.keyPassword),
+        for (option, text) in [
+            (CURLOPT_CAINFO_BLOB, request.tls.authorities), (CURLOPT_SSLCERT_BLOB, request.tls.certificates), (CURLOPT_SSLKEY_BLOB, request.tls.key?.value),
         ] {
-            if let file { _ = sluice_curl_set_string(easy, option, file) }
+            // Copied by libcurl.
+            text?.withCString { _ = sluice_curl_set_blob(easy, option, $0, strlen($0)) }
         }
+        if let password = request.tls.keyPassword { _ = sluice_curl_set_string(easy, CURLOPT_KEYPASSWD, password.value) }
         for (option, value) in [
             (CURLOPT_SSL_VERIFYHOST, request.tls.verifiesHost ? 2 : 0), (CURLOPT_PATH_AS_IS, 1), (CURLOPT_NOSIGNAL, 1),
             (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)), (CURLOPT_TCP_NODELAY, 1),

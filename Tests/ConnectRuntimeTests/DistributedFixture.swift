@@ -105,12 +105,15 @@ struct TestCluster {
         let number: Int
         let herder: DistributedHerder
         let log: EmbeddedLog
+        /// Where the topics are in Kafka.
+        let topics: KafkaLog?
         let offsets: KafkaSourceOffsetStore
         let rest: RestServer
         let serving: Task<Void, Never>
 
         func stop() async {
             await herder.shutDown()
+            await topics?.close()
             await offsets.close()
             rest.stop()
             await serving.value
@@ -118,27 +121,37 @@ struct TestCluster {
         }
     }
 
-    func start(_ number: Int, _ more: [String: String] = [:], makingTopics: Bool = true) async throws -> Worker {
+    /// With a world, topics are in Kafka, and there are its connectors.
+    func start(_ number: Int, _ more: [String: String] = [:], makingTopics: Bool = true, world: World? = nil) async throws -> Worker {
         let path = "\(directory)/worker-\(number)"
+        if let world { World.all.withLock { $0[path] = world } }
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         let config = try WorkerConfig(file: settings.merging(more) { $1 })
         let log = try await EmbeddedLog.open(directory: path)
         var plugins = PluginRegistry()
         plugins.register(source: HoldSource.self)
-        let services = TaskServices(
-            log: log, worker: config, sourceBudget: ByteBudget(capacity: 1 << 20), scratchDirectory: path + "/scratch", transforms: { _ in { [$0] } },
-            converter: { _, _, _ in DigitsConverter() })
+        plugins.register(source: CountSource.self)
         let cluster = try await DistributedHerder.Cluster.connect(config, makingTopics: makingTopics)
+        let clients = KafkaClients(worker: config.values)
+        let topics =
+            world == nil
+            ? nil
+            : KafkaLog(
+                clients: clients, topics: KafkaTopicCreator(clients, isEnabled: true), offsets: cluster.offsets,
+                exactlyOnce: try ExactlyOnceSupport(config) == .enabled ? cluster.topics.group : nil)
+        let services = TaskServices(
+            log: topics ?? log, worker: config, sourceBudget: ByteBudget(capacity: 1 << 20), scratchDirectory: path + "/scratch", transforms: { _ in { [$0] } },
+            converter: { _, _, _ in DigitsConverter() })
         let herder = try DistributedHerder(
             plugins: plugins, services: services, cluster: cluster, metrics: MetricsRegistry(),
             info: WorkerInfo(version: "4.1.0", commit: "0", clusterID: "test", workerID: "worker-\(number):8083"))
-        var options = RestOptions()
-        options.listeners = [Listener(.http, ListenAddress(host: "127.0.0.1", port: 0))]
+        var options = try RestOptions(config)
+        if more["listeners"] == nil { options.listeners = [Listener(.http, ListenAddress(host: "127.0.0.1", port: 0))] }
         options.forward = { try await herder.forward($0, to: $1) }
         let rest = try RestServer(herder, options)
         herder.advertise("127.0.0.1:\(rest.port)")
         let serving = Task { await rest.run() }
         try await herder.start()
-        return Worker(number: number, herder: herder, log: log, offsets: cluster.offsets, rest: rest, serving: serving)
+        return Worker(number: number, herder: herder, log: log, topics: topics, offsets: cluster.offsets, rest: rest, serving: serving)
     }
 }

@@ -203,6 +203,48 @@ import Testing
         }
     }
 
+    /// Two workers with certificates of one signer, who want to see each other's.
+    @Test func workersForwardOverTLS() async throws {
+        try await withTemporaryDirectory { certificates in
+            try RestSecurityTests.identities(in: certificates)
+            let tls = [
+                "listeners": "https://127.0.0.1:0", "listeners.https.ssl.keystore.type": "PEM",
+                "listeners.https.ssl.keystore.location": certificates + "/keystore.pem",
+                "listeners.https.ssl.truststore.type": "PEM", "listeners.https.ssl.truststore.location": certificates + "/ca.pem",
+                "listeners.https.ssl.client.auth": "required",
+            ]
+            try await withCluster(workers: 2, tls) { cluster, workers in
+                _ = try await leader(of: workers)
+                for (number, worker) in workers.enumerated() {
+                    func curl(_ method: String, _ path: String, _ body: String? = nil) throws -> (Int, String) {
+                        let url = "https://127.0.0.1:\(worker.rest.port)" + path
+                        var arguments = ["-sS", "-m", "30", "-X", method, "-w", "\n%{http_code}", "--cacert", certificates + "/ca.pem", url]
+                        arguments += ["--cert", certificates + "/client.pem", "--key", certificates + "/client.key"]
+                        if let body { arguments += ["-H", "Content-Type: application/json", "--data-binary", body] }
+                        let output = try Subprocess.run("curl", arguments), cut = output.lastIndex(of: "\n")!
+                        return (Int(output[output.index(after: cut)...]) ?? 0, String(output[..<cut]))
+                    }
+                    let name = "c\(number)"
+                    let created = try curl("POST", "/connectors", #"{"name":"\#(name)","config":{"connector.class":"Hold","journal":"\#(cluster.name)"}}"#)
+                    // One of the two does not lead, and has it done by the other.
+                    #expect(created.0 == 201, "\(created)")
+                    try await eventually { cluster.journal.running.count == number + 1 }
+                    #expect(try curl("POST", "/connectors/\(name)/tasks/0/restart").0 == 204)
+                }
+            }
+            // A worker that trusts others cannot ask: it says so.
+            let config = try WorkerConfig(file: tls.merging(["listeners.https.ssl.truststore.location": certificates + "/client.pem"]) { $1 })
+            let server = try RestServer(ModelHerder(), RestOptions(try WorkerConfig(file: tls))), serving = Task { await server.run() }
+            let request = HTTPRequest(method: "GET", target: "/connectors")
+            let error = await #expect(throws: HerderError.self) {
+                try await RequestForwarder(config).forward(request, to: RequestForward(workerID: "127.0.0.1:\(server.port)"))
+            }
+            #expect(error?.status == 500 && error?.message.contains("certificate") == true, "\(String(describing: error))")
+            server.stop()
+            await serving.value
+        }
+    }
+
     @Test func tasksMoveWhenAWorkerLeavesAndComes() async throws {
         try await withCluster(workers: 2) { cluster, workers in
             try await create("c", cluster.hold(6), on: workers)

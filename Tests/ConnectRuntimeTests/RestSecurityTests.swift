@@ -8,7 +8,7 @@ import Testing
 /// TLS, basic authentication, admin listeners and added headers, as real clients meet them: openssl makes the certificates, curl asks.
 @Suite struct RestSecurityTests {
     /// A signer, a server's certificate and key for 127.0.0.1, and a client's, in PEM files.
-    private static func identities(in directory: String) throws {
+    static func identities(in directory: String) throws {
         func openssl(_ arguments: String...) throws { try Subprocess.run("openssl", arguments) }
         let ca = directory + "/ca", server = directory + "/server", client = directory + "/client"
         try openssl(

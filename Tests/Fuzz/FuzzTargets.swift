@@ -123,9 +123,9 @@ private let avroTypes: [(AvroType, Schema)] = [
     #""bytes""#, #""string""#, #"["null","double"]"#, #"{"type":"array","items":{"type":"map","values":"int"}}"#,
     #"{"type":"array","items":{"type":"record","name":"E","fields":[]}}"#, #"["int","string",{"type":"enum","name":"S","symbols":["A","B"]},"null"]"#,
     #"{"type":"record","name":"R","fields":[{"name":"a","type":["null","long"]},{"name":"d","type":{"type":"fixed","name":"F","size":3,"logicalType":"decimal","precision":6}},{"name":"m","type":{"type":"array","items":{"type":"record","name":"io.confluent.connect.avro.MapEntry","fields":[{"name":"key","type":"int"},{"name":"value","type":"float"}]}}},{"name":"b","type":{"type":"bytes","logicalType":"decimal","precision":50}},{"name":"t","type":"boolean"}]}"#,
-].map {
-    let type = try! AvroType.parse($0.utf8)
-    return (type, try! type.connectSchema())
+].compactMap {
+    guard let type = try? AvroType.parse($0.utf8), let schema = try? type.connectSchema() else { fatalError("\($0) is no schema") }
+    return (type, schema)
 }
 
 private let validator: ConfigValidator = {

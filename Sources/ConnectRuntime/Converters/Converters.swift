@@ -15,7 +15,7 @@ package enum Converters {
         settings["converter.type"] = settings["converter.type"] ?? (isKey ? "key" : "value")
         switch name {
         case "Json": return JsonConverter(try JsonConverter.Configuration(settings))
-        case "Avro" where !rendering.className.hasPrefix("io.apicurio."): return AvroConverter(try AvroConverter.Configuration(settings))
+        case "Avro" where !rendering.className.hasPrefix("io.apicurio."): return try AvroConverter(AvroConverter.Configuration(settings))
         case "SnowflakeJson": return JsonConverter(try JsonConverter.Configuration(settings.merging(["schemas.enable": "false"]) { $1 }))
         case "String":
             _ = try StringConverter.Configuration(settings)

@@ -15,6 +15,8 @@ package struct ServerTLS: Sendable {
     let clientAuthentication: ClientAuthentication
     /// In the words of GnuTLS.
     let priorities: String
+    /// Of the worker as a client of others: whether their certificates must be for the host that is asked.
+    let verifiesHost: Bool
 
     /// `prefix`: `listeners.https.` or `admin.listeners.https.`. Throws `worker.config`.
     package init(_ worker: [String: String], prefix: String) throws {
@@ -59,6 +61,7 @@ package struct ServerTLS: Sendable {
                 "\(used)ssl.client.auth is \(asked), but there is no truststore", "Set \(used)ssl.truststore.type=PEM and \(used)ssl.truststore.location")
         }
         self.clientAuthentication = clientAuthentication
+        verifiesHost = worker[used + "ssl.endpoint.identification.algorithm"]?.trimmingSpaces() != ""
         priorities = try Self.priorities(value("ssl.enabled.protocols") ?? "TLSv1.2,TLSv1.3")
     }
 

@@ -62,8 +62,9 @@ package final class AvroConverter: Converter {
     /// Asked once a batch, and where the id changes.
     private let state = Mutex(State())
 
-    package init(_ configuration: Configuration) {
-        registry = SchemaRegistry(.init(configuration))
+    /// Throws where a file of certificates cannot be read.
+    package init(_ configuration: Configuration) throws {
+        registry = SchemaRegistry(try .init(configuration))
         options = configuration.options
         isKey = configuration.type == "key"
         naming = SubjectNaming(className: isKey ? configuration.keySubjects : configuration.valueSubjects) ?? .topic

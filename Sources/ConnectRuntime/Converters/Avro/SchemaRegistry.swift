@@ -169,7 +169,8 @@ final class SchemaRegistry: Sendable {
 }
 
 extension SchemaRegistry.Settings {
-    init(_ configuration: AvroConverter.Configuration) {
+    /// Throws where a file of certificates cannot be read.
+    init(_ configuration: AvroConverter.Configuration) throws {
         var urls: [String] = [], authorizations: [String?] = []
         for given in configuration.urls where !given.isEmpty {
             let (url, user) = Self.parts(given)
@@ -184,9 +185,14 @@ extension SchemaRegistry.Settings {
             }
         }
         var tls = HTTPTLS()
-        tls.caFile = configuration.trustStore.flatMap { $0.isEmpty ? nil : $0 }
-        tls.certificateFile = configuration.keyStore.flatMap { $0.isEmpty ? nil : $0 }
-        tls.keyPassword = configuration.keyPassword?.value
+        func text(_ file: String?) throws -> String? {
+            guard let file, !file.isEmpty else { return nil }
+            return String(decoding: try WorkerFile.read(file), as: UTF8.self)
+        }
+        tls.authorities = try text(configuration.trustStore)
+        tls.certificates = try text(configuration.keyStore)
+        tls.key = tls.certificates.map { Secret($0) }
+        tls.keyPassword = configuration.keyPassword
         tls.verifiesHost = !configuration.endpointIdentification.isEmpty
         self.init(
             urls: urls, authorizations: authorizations, headers: configuration.headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, tls: tls,

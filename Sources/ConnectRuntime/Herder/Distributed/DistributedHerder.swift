@@ -40,7 +40,7 @@ package actor DistributedHerder: WorkerHerder {
     nonisolated let exactlyOnce: ExactlyOnceSupport
     nonisolated let report = Logger("sluice.herder")
     private nonisolated let worker: WorkerIdentity
-    private nonisolated let forwarder = RequestForwarder()
+    private nonisolated let forwarder: RequestForwarder
 
     /// Slots of this worker, with their epochs.
     var owned: [Int: Int64] = [:]
@@ -75,6 +75,7 @@ package actor DistributedHerder: WorkerHerder {
         offsetStore = cluster.offsets
         clients = cluster.clients
         exactlyOnce = try ExactlyOnceSupport(services.worker)
+        forwarder = try RequestForwarder(services.worker)
         providers = try ConfigProviders(services.worker.values)
         acceptance = ConnectorAcceptance(
             validator: ConfigValidator(plugins: plugins, workerValues: services.worker.values), providers: providers, log: report)
