@@ -21,7 +21,8 @@ package struct AvroBytes {
     mutating func float(_ value: Float) { withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) } }
     mutating func double(_ value: Double) { withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) } }
     mutating func byte(_ value: UInt8) { bytes.append(value) }
-    package mutating func raw(_ more: some Collection<UInt8>) { bytes.append(contentsOf: more) }
+    mutating func raw(_ more: some Collection<UInt8>) { bytes.append(contentsOf: more) }
+    package mutating func raw(_ more: [UInt8]) { bytes.append(contentsOf: more) }
 
     mutating func blob(_ value: some Collection<UInt8>) {
         long(Int64(value.count))

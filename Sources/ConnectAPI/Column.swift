@@ -87,6 +87,11 @@ public struct VarBytes: Sendable, Hashable {
         bytes.append(contentsOf: value)
         offsets.append(Int32(bytes.count))
     }
+    /// The same for what readers have: without generics, which other modules would pay for at every value.
+    public mutating func append(_ value: UnsafeRawBufferPointer) {
+        bytes.append(contentsOf: value)
+        offsets.append(Int32(bytes.count))
+    }
     public mutating func appendEmpty() { offsets.append(Int32(bytes.count)) }
 }
 

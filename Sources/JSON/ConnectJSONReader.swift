@@ -10,7 +10,7 @@ package import ConnectAPI
 ///     rows of bytes ──▶ tape ──▶ schema (the same bytes as the row before: not read again) ──▶ builders, one a member ──▶ column a run
 ///
 /// With `schemas.enable` every row brings its schema; rows that share one make a run. Without, values have no schema in Kafka Connect; here
-/// the rows of one call share a schema that is inferred from all of them (see `InferredType`), so it depends on which rows come together; the
+/// the rows of one call share a schema that is found from all of them (see `SchemalessBuilder`), so it depends on which rows come together; the
 /// JSON written from it does not, but that a whole number is written with a fraction where another row has one.
 package struct ConnectJSONReader: ~Copyable {
     /// Consecutive rows of one schema. No column: rows without bytes, or `null` without a schema.
@@ -56,6 +56,13 @@ package struct ConnectJSONReader: ~Copyable {
                     }
                     continue
                 }
+                guard let next else {
+                    finish(i)
+                    (schema, builder) = (nil, nil)
+                    runs.append(Run(rows: i..<i + 1, column: try schemaless(payload, token)))
+                    first = i + 1
+                    continue
+                }
                 if schema == nil || next !== schema! && next != schema! {
                     finish(i)
                     (schema, builder) = (next, ColumnBuilder.make(next, options))
@@ -68,8 +75,8 @@ package struct ConnectJSONReader: ~Copyable {
         return runs
     }
 
-    /// The schema of a row, and token and bytes of its payload on the tape; nil for `null`.
-    private mutating func envelope(_ bytes: UnsafeRawBufferPointer) throws -> (Schema, token: Int, UnsafeRawBufferPointer)? {
+    /// The schema of a row (nil: it has none), and token and bytes of its payload on the tape; nil for `null`.
+    private mutating func envelope(_ bytes: UnsafeRawBufferPointer) throws -> (Schema?, token: Int, UnsafeRawBufferPointer)? {
         if let knownSchema, bytes.count > knownPrefix.count, bytes[bytes.count - 1] == UInt8(ascii: "}"),
             knownPrefix.withUnsafeBytes({ Self.begins(bytes, with: $0) })
         {
@@ -84,13 +91,7 @@ package struct ConnectJSONReader: ~Copyable {
             throw ConnectorError("converter.not_an_envelope", .reject, Self.envelopeMessage)
         }
         if tape.tokens[members.schema].kind == .null {
-            // A payload without a schema.
-            var at = members.payload
-            let value = JSONValue(tape, bytes, &at)
-            if value.isNull { return nil }
-            var type = InferredType.unknown
-            type.merge(value)
-            return (type.schema, members.payload, bytes)
+            return tape.tokens[members.payload].kind == .null ? nil : (nil, members.payload, bytes)
         }
         var at = members.schema
         let schema = try ConnectJSONSchema.parse(JSONValue(tape, bytes, &at), options)
@@ -122,21 +123,45 @@ package struct ConnectJSONReader: ~Copyable {
         return (schema, payload)
     }
 
+    /// A payload among others that have schemas.
+    private mutating func schemaless(_ bytes: UnsafeRawBufferPointer, _ token: Int) throws -> Column? {
+        var at = token
+        return try JSONValue(tape, bytes, &at).compactBytes.withUnsafeBytes { payload in try readBare(1) { _ in payload }.first?.column }
+    }
+
     private mutating func readBare(_ count: Int, _ row: (Int) -> UnsafeRawBufferPointer?) throws -> [Run] {
-        var type = InferredType.unknown, values: [JSONValue?] = []
-        values.reserveCapacity(count)
-        for i in 0..<count {
-            guard let bytes = row(i) else {
-                values.append(nil)
-                continue
+        let builder = SchemalessBuilder()
+        var isNormalized = false
+        while true {
+            var pass = SchemalessBuilder.Pass()
+            for i in 0..<count {
+                do throws(JSONError) {
+                    try append(row(i), to: builder, &pass, isNormalized: isNormalized)
+                } catch { throw Self.located(error, row: i) }
             }
-            do throws(JSONError) { try tape.parse(bytes) } catch { throw Self.located(error, row: i) }
-            var at = 0
-            let value = JSONValue(tape, bytes, &at)
-            type.merge(value)
-            values.append(value)
+            if !pass.hasConflict, !pass.hasDuplicate { break }
+            isNormalized = isNormalized || pass.hasDuplicate
+            builder.begin()
         }
-        return count == 0 ? [] : [Run(rows: 0..<count, column: type.column(values.map { $0 ?? .null }))]
+        return count == 0 ? [] : [Run(rows: 0..<count, column: builder.finish())]
+    }
+
+    /// No bytes are a null. `isNormalized`: of members that are there twice only the last is looked at.
+    private mutating func append(
+        _ bytes: UnsafeRawBufferPointer?, to builder: SchemalessBuilder, _ pass: inout SchemalessBuilder.Pass, isNormalized: Bool
+    ) throws(JSONError) {
+        guard let bytes else { return builder.appendNull() }
+        var at = 0
+        try tape.parse(bytes)
+        guard isNormalized else { return builder.append(tape, bytes, &at, &pass) }
+        let text = JSONValue(tape, bytes, &at).compactBytes
+        let failure: JSONError? = text.withUnsafeBytes { bytes in
+            var at = 0
+            do throws(JSONError) { try tape.parse(bytes) } catch { return error }
+            builder.append(tape, bytes, &at, &pass)
+            return nil
+        }
+        if let failure { throw failure }
     }
 
     private static func located(_ error: any Error, row: Int) -> ConnectorError {

@@ -68,6 +68,46 @@ import Testing
         }
     }
 
+    /// Straight into columns, or by way of values: the same column, whatever the rows say.
+    @Test func columnsAreThoseOfTheValues() throws {
+        let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0 ... .max)
+        print("SLUICE_SEED=\(seed)")
+        var random = SeededGenerator(seed: seed)
+        func text(_ depth: Int) -> String {
+            switch Int.random(in: 0..<(depth > 3 ? 9 : 12), using: &random) {
+            case 0: return "null"
+            case 1: return Bool.random(using: &random) ? "true" : "false"
+            case 2, 3, 4: return String(Int.random(in: -9...9, using: &random))
+            case 5: return ["-0", "1.50", "-0.0", "1e3", "12345678901234567890", "9007199254740993", "0.1", "1e999"].randomElement(using: &random)!
+            case 6, 7, 8: return ["\"\"", "\"a\"", "\"\\u00e9\\n\"", "\"é\""].randomElement(using: &random)!
+            case 9: return "[" + (0..<Int.random(in: 0..<4, using: &random)).map { _ in text(depth + 1) }.joined(separator: ", ") + "]"
+            default:
+                var names = ["a", "b", "c", "\\u0061b", "d"].filter { _ in Bool.random(using: &random) }
+                if Int.random(in: 0..<8, using: &random) == 0 { names.shuffle(using: &random) }
+                if Int.random(in: 0..<30, using: &random) == 0 { names.append("a") }
+                return "{" + names.map { "\"\($0)\" : \(text(depth + 1))" }.joined(separator: ",") + "}"
+            }
+        }
+        func flags(_ column: Column) -> [String] {
+            switch column.storage {
+            case .struct(let children): ["\(column.unavailable?.setPositions ?? [])"] + children.flatMap(flags)
+            case .list(let offsets, let items): ["\(offsets)", "\(column.unavailable?.setPositions ?? [])"] + flags(items)
+            default: ["\(column.unavailable?.setPositions ?? [])"]
+            }
+        }
+        for _ in 0..<2000 {
+            // Most batches are of one shape, as topics are.
+            let shape = text(0), rows = (0..<Int.random(in: 1..<7, using: &random)).map { _ in Int.random(in: 0..<3, using: &random) > 0 ? shape : text(0) }
+            let values = try rows.map { try JSONValue.parse($0) }
+            var type = InferredType.unknown
+            for value in values { type.merge(value) }
+            let expected = type.column(values), found = try Self.column(rows)
+            #expect(found.schema == expected.schema, "\(rows)")
+            #expect("\((0..<found.count).map { found[$0] })" == "\((0..<found.count).map { expected[$0] })", "\(rows)")
+            #expect(flags(found) == flags(expected), "\(rows)")
+        }
+    }
+
     private static func sorted(_ json: JSONValue) -> JSONValue {
         switch json {
         case .object(let object): .object(object.members.sorted { $0.key < $1.key }.map { ($0.key, sorted($0.value)) })

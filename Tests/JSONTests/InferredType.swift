@@ -1,6 +1,9 @@
 import ConnectAPI
 
-/// The schema of JSON values that bring none, merged over the rows of a batch.
+@testable import JSON
+
+/// What `SchemalessBuilder` must find, written down without regard for speed: the schema of JSON values that bring none, merged over the rows of a
+/// batch.
 ///
 /// Numbers without a fraction are INT64, others FLOAT64, and both together FLOAT64; objects are structs with the members of all rows, in the
 /// order they were first seen, where a row that lacks a member says so; everything is optional. Where rows disagree (a number here, a string
