@@ -212,6 +212,33 @@ import Testing
         #expect(try server.requests().filter { $0.hasPrefix("GET /schemas/ids/") }.count == 1)
     }
 
+    @Test func tasksEndWhileTheirRegistryIsAway() async throws {
+        let server = try SchemaRegistryServer(), world = World(), mock = MockKafka(), nobody = "http://127.0.0.1:\(try freePort())"
+        func avro(_ url: String) -> [String: String] {
+            ["value.converter": AvroConverter.className, "value.converter.schema.registry.url": url, "value.converter.max.retries": "1"]
+        }
+        let settings = ["bootstrap.servers": mock.bootstrapServers, "task.shutdown.graceful.timeout.ms": "2000"]
+        try await withWorker(
+            world, settings.merging(avro(server.url)) { $1 }, topics: MockTopics(mock: mock), converter: { try Converters.make(.init($0, $1), isKey: $2) }
+        ) { herder in
+            _ = try await herder.create("source", entries(["connector.class": "Count", "until": "50", "topic": "n"]), initialState: .started)
+            try await eventually { try await herder.offsets("source").map(\.offset) == [["position": 50]] }
+        }
+        // The same with a registry nobody answers at: nothing is lost, nothing fails, and the worker ends in time.
+        let start = ContinuousClock.now
+        try await withWorker(
+            world, settings.merging(avro(nobody)) { $1 }, topics: MockTopics(mock: mock), converter: { try Converters.make(.init($0, $1), isKey: $2) }
+        ) { herder in
+            _ = try await herder.create("late", entries(["connector.class": "Count", "until": "50", "topic": "m"]), initialState: .started)
+            _ = try await herder.create("sink", entries(["connector.class": "Collect", "topics": "n", "errors.tolerance": "all"]), initialState: .started)
+            try await Task.sleep(for: .seconds(5))
+            #expect(try await herder.status("late").tasks.map(\.status.state) == [.running])
+            #expect(try await herder.status("sink").tasks.map(\.status.state) == [.running])
+            #expect(try await herder.offsets("late").isEmpty && world.collected.isEmpty)
+        }
+        #expect(start.duration(to: .now) < .seconds(20))
+    }
+
     @Test func aConfigurationIsJudgedBeforeItRuns() {
         func findings(_ values: [String: String]) -> [String] {
             AvroConverter.Configuration.parse(values.merging(["converter.type": "value"]) { a, _ in a }).findings.map(\.key)

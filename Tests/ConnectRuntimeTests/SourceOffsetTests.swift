@@ -142,6 +142,24 @@ import Testing
         }
     }
 
+    /// Transactions that wait for a schema are given up and done again; nothing comes twice.
+    @Test func aRegistryThatIsAwayHoldsTransactionsUp() async throws {
+        let server = try SchemaRegistryServer(failures: 9)
+        let avro = ["value.converter": AvroConverter.className, "value.converter.schema.registry.url": server.url, "value.converter.retries.wait.ms": "10"]
+        try await withWorkers(avro.merging(["exactly.once.source.support": "enabled"]) { $1 }) { cluster, withWorker in
+            try await withWorker { worker in
+                let topic = "n-\(cluster.name)"
+                _ = try await worker.herder.create("c", count(topic, until: 300), initialState: .started)
+                try await arrive("c", at: 300, worker.herder)
+                let rows = try await records(of: topic, worker.topics!) { batch, row -> [UInt8]? in
+                    if case .bytes(let bytes)? = batch.value?[row] { bytes } else { nil }
+                }
+                #expect(rows.count == 300 && Set(rows).count == 300 && rows.allSatisfy { $0.starts(with: [0, 0, 0, 0, 1]) })
+            }
+        }
+        #expect(try server.requests().count == 10)
+    }
+
     @Test func aConnectorsOwnTopicIsPartOfItsTransactions() async throws {
         try await withWorkers(["exactly.once.source.support": "enabled"]) { cluster, withWorker in
             let topic = "n-\(cluster.name)", own = "own-\(cluster.name)"

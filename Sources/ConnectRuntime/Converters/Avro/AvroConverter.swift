@@ -89,7 +89,8 @@ package final class AvroConverter: Converter {
                 out.raw(writer.prefix)
                 do throws(ConnectorError) { try rows.write(row, to: &out) } catch {
                     throw ConnectorError(
-                        error.code, error.disposition, error.message, hint: "Row \(row) of a batch for topic \(topic). \(error.hint ?? "")", underlying: error)
+                        error.code, error.disposition, error.message, hint: "Row \(row) of a batch for topic \(topic). \(error.hint ?? "")",
+                        underlying: error.underlying)
                 }
             }
             guard let end = Int32(exactly: out.count) else {
@@ -180,7 +181,7 @@ package final class AvroConverter: Converter {
         guard let error = error as? ConnectorError else { return error }
         return ConnectorError(
             error.code, error.disposition, error.message, hint: "\(rows) of a batch from topic \(topic). \(error.hint ?? "")",
-            underlying: error.underlying ?? error)
+            underlying: error.underlying)
     }
 
     private func reader(_ id: Int32, _ topic: String, _ rows: RenderedRows) throws -> Reader {
