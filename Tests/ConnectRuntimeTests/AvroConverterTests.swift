@@ -239,6 +239,31 @@ import Testing
         #expect(start.duration(to: .now) < .seconds(20))
     }
 
+    /// The embedded log keeps how records look, and no credentials; a dead letter is written with the sink's own.
+    @Test func credentialsAreNotKeptWithTheRecords() async throws {
+        let server = try SchemaRegistryServer(authorization: "Basic \(Data("me:hush".utf8).base64EncodedString())"), world = World()
+        let user = server.url.replacing("http://", with: "http://me:hush@")
+        let settings = ["value.converter": AvroConverter.className, "value.converter.schema.registry.url": user]
+        try await withWorker(world, settings, converter: { try Converters.make(.init($0, $1), isKey: $2) }) { herder in
+            _ = try await herder.create("source", entries(["connector.class": "Count", "until": "30", "topic": "n"]), initialState: .started)
+            let sink = ["connector.class": "Collect", "topics": "n", "reject": "17", "errors.tolerance": "all", "errors.deadletterqueue.topic.name": "dead"]
+            _ = try await herder.create("sink", entries(sink), initialState: .started)
+            try await eventually { world.collected.count == 29 }
+            try await eventually {
+                let stored = try await herder.log.read(TopicPartition("dead", 0), from: 0, maxBytes: 1 << 20).first
+                if case .bytes(let bytes)? = stored?.batch.value?[0] { return bytes == [0, 0, 0, 0, 1, 34] }
+                return false
+            }
+        }
+        for file in try FileManager.default.contentsOfDirectory(atPath: world.directory) where file.hasPrefix("sluice.db") {
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: world.directory + "/" + file))
+            #expect(bytes.range(of: Data("hush".utf8)) == nil, "\(file)")
+        }
+        let converter = Rendering.Converter(
+            "A", ["basic.auth.user.info": "a:b", "request.header.X": "y", "schema.registry.url": "http://u:p@a/x,https://b", "auto.register.schemas": "true"])
+        #expect(converter.withoutSecrets.settings == ["schema.registry.url": "http://a/x,https://b", "auto.register.schemas": "true"])
+    }
+
     @Test func aConfigurationIsJudgedBeforeItRuns() {
         func findings(_ values: [String: String]) -> [String] {
             AvroConverter.Configuration.parse(values.merging(["converter.type": "value"]) { a, _ in a }).findings.map(\.key)

@@ -8,6 +8,8 @@ actor DeadLetterQueue {
     private let addsContext: Bool
     private let producer: Producer
     private let services: TaskServices
+    /// The sink's own converters, which have credentials.
+    private let own: Rendering
     private var appender: (any Appender)?
     private var converters: [Rendering.Converter: any Converter] = [:]
 
@@ -16,6 +18,7 @@ actor DeadLetterQueue {
         self.topic = topic
         addsContext = ErrorTolerance(assignment.config).addsContextHeaders
         self.services = services
+        own = services.worker.rendering(for: assignment.config)
         // One partition, as Kafka Connect makes it.
         var config = assignment.config.filter { $0.key.hasPrefix("producer.override.") || $0.key.hasPrefix("admin.override.") }
         config["topic.creation.default.partitions"] = "1"
@@ -40,7 +43,7 @@ actor DeadLetterQueue {
     private static let bytesSchema = Schema(.bytes, optional: true)
 
     private func converter(_ of: Rendering.Converter, isKey: Bool) throws -> any Converter {
-        var of = of
+        var of = of.credentialed(by: isKey ? own.key : own.value)
         if isKey { of = .init(of.className, of.settings.merging(["converter.type": "key"]) { $1 }) }
         if let made = converters[of] { return made }
         let made = try services.converter(of.className, of.settings, isKey)

@@ -71,9 +71,10 @@ final class SinkConversion: Sendable {
         }
     }
 
-    /// Settings that are defaults count as unset.
+    /// Settings that are defaults count as unset; credentials do not count.
     private func same(_ a: Rendering.Converter, _ b: Rendering.Converter) -> Bool {
         func normal(_ c: Rendering.Converter) -> Rendering.Converter {
+            let c = c.withoutSecrets
             let name = c.className.split(separator: ".").last.map(String.init) ?? c.className
             return .init(
                 name, c.settings.mapValues { $0.trimmingSpaces().lowercased() }.filter { $0.key != "schemas.enable" || $0.value != "true" })

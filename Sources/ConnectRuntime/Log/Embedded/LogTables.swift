@@ -12,6 +12,7 @@ struct LogTables: Sendable {
             if let row { rows.append(row) }
             return number
         }
+        let rendering = rendering.withoutSecrets
         let (number, row) = try renderings.intern(rendering)
         return EncodedBatch(
             batch: batch, blob: try BatchEnvelope.seal(body, topic: batch.topic), rendering: rendering, renderingNumber: number, schemas: rows,
