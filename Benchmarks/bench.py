@@ -129,6 +129,12 @@ class Kafka:
         m = re.search(r"offset (\d+)", r.stdout)
         return int(m.group(1)) if m else 0
 
+    def record_bytes(self, topic, count=1000):
+        """Bytes of a record's key and value, the mean of the first ones."""
+        r = subprocess.run(["kcat", "-C", "-b", self.servers, "-t", topic, "-o", "beginning", "-c", str(count), "-e", "-q", "-f", "%K %S\n"],
+                           capture_output=True, text=True, check=True)
+        return sum(int(n) for n in r.stdout.split()) // count
+
     def wait(self, topic, rows, worker, seconds=600):
         while self.end(topic) < rows:
             if time.time() - worker.began > seconds or worker.process.poll() is not None:
@@ -244,15 +250,28 @@ def kafka():
                 assert broker.end(f"{slot}.public.transactions") == ROWS
             return ROWS / seconds
 
-        rss, limit, rates = [], [], {"plain": [], "schemas": [], "lz4": []}
+        def producer(i, size):
+            """Records of this size from memory by Kafka's own producer, with Connect's settings and batches as large as ours."""
+            r = subprocess.run(
+                [f"{os.environ['KAFKA_HOME']}/bin/kafka-producer-perf-test.sh", "--topic", f"producer{i}", "--num-records", str(ROWS), "--record-size", str(size),
+                 "--throughput", "-1", "--producer-props", f"bootstrap.servers={broker.servers}", "acks=all", "enable.idempotence=false",
+                 "max.in.flight.requests.per.connection=1", "batch.size=1000000", "linger.ms=5"], capture_output=True, text=True, check=True)
+            return float(re.findall(r"([\d.]+) records/sec", r.stdout)[-1])
+
+        rss, limit, rates, peer = [], [], {"plain": [], "schemas": [], "lz4": []}, []
         for i in range(RUNS):
             limit.append(recvlogical(f"limit{i}"))
             rates["plain"].append(sluice(f"plain{i}", "false"))
             rates["schemas"].append(sluice(f"schemas{i}", "true"))
+            size = broker.record_bytes(f"schemas{i}.public.transactions")
+            peer.append(producer(i, size))
             rates["lz4"].append(sluice(f"lz4{i}", "true", **{"producer.override.compression.type": "lz4"}))
         for kind, words, bar in (("plain", "without schemas", "0.9"), ("schemas", "with schemas", "0.6"), ("lz4", "with schemas, compression.type=lz4", "0.6")):
             report(f"PostgreSQL backlog to Kafka, JSON {words}", f"{median(rates[kind]):,.0f} records/s", f"pg_recvlogical {median(limit):,.0f} rows/s", bar,
                    f"ratio {median(rates[kind]) / median(limit):.2f} (A/A noise {noise(limit):.0%}), RSS {max(rss):.0f} MB")
+
+        report(f"the same bytes from memory, Kafka's own producer: {size:,} a record", f"{median(rates['schemas']):,.0f} records/s",
+               f"kafka-producer-perf-test {median(peer):,.0f} records/s", "1.0", f"ratio {median(rates['schemas']) / median(peer):.2f} (A/A noise {noise(peer):.0%})")
 
         record = json.dumps({"id": 1234567, "account": 4711, "type": "TRANSFER", "amount": 123.45, "status": "COMPLETED", "note": "x" * 398})
         subprocess.run(["kcat", "-P", "-b", broker.servers, "-t", "records", "-z", "lz4"], input=f"{record}\n" * ROWS, text=True, check=True)

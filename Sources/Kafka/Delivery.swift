@@ -2,16 +2,17 @@ internal import CRdKafka
 import ConnectAPI
 import Synchronization
 
-/// A batch under way: counts its messages' reports and answers once.
+/// A batch under way: keeps its bytes where librdkafka reads them, counts its messages' reports and answers once.
 final class Delivery: Sendable {
+    let batch: KafkaBatch
     private let outstanding: Atomic<Int>
     private let failure = Mutex<ConnectorError?>(nil)
-    private let topic: String
+    private var topic: String { batch.topic }
     private let done: @Sendable (Result<Void, ConnectorError>) -> Void
 
-    init(count: Int, topic: String, done: @escaping @Sendable (Result<Void, ConnectorError>) -> Void) {
-        outstanding = Atomic(count)
-        self.topic = topic
+    init(_ batch: KafkaBatch, done: @escaping @Sendable (Result<Void, ConnectorError>) -> Void) {
+        outstanding = Atomic(batch.count)
+        self.batch = batch
         self.done = done
     }
 

@@ -4,7 +4,7 @@ import Synchronization
 
 /// A producer: batches in, one answer a batch.
 ///
-///     produce(batch) ─ copies into librdkafka's messages ─▶ its threads ─▶ brokers ─▶ delivery reports ─▶ this object's thread ─▶ done
+///     produce(batch) ─ messages that point into it ─▶ librdkafka's threads ─▶ brokers ─▶ delivery reports ─▶ this object's thread ─▶ done
 ///                  └─ waits while `buffer.memory` is used up
 ///
 /// Messages of a partition are written in the order they were given (Invariant 3): one request is under way a broker, or with
@@ -95,16 +95,17 @@ package final class KafkaProducer: Sendable {
     package var fatalError: ConnectorError? { handle.fatalError }
 
     private func enqueue(_ batch: KafkaBatch, _ bytes: Int, _ done: @escaping @Sendable (Result<Void, ConnectorError>) -> Void) {
-        let delivery = Delivery(count: batch.count, topic: batch.topic) { [flow] result in
+        let delivery = Delivery(batch) { [flow] result in
             flow.notify { $0.bytes -= bytes }
             done(result)
         }
         guard batch.count > 0 else { return delivery.finish() }
         do {
             let topic = try topic(batch.topic)
-            // Retained until the last message was reported.
+            // Retained until the last message was reported, and with it the values, which librdkafka does not copy: an array's bytes stay where
+            // they are as long as somebody holds it and nobody changes it.
             let opaque = Unmanaged.passRetained(delivery).toOpaque()
-            let sent = batch.forEachMessage { row, key, value, timestamp, headers in
+            let sent = delivery.batch.forEachMessage { row, key, value, timestamp, headers in
                 let code = sluice_rd_kafka_produce(
                     handle.rk, topic.pointer, batch.partition ?? RD_KAFKA_PARTITION_UA, key.baseAddress, key.count, value.baseAddress, value.count, timestamp,
                     headers, opaque)

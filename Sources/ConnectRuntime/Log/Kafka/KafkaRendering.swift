@@ -34,8 +34,11 @@ package struct KafkaRendering: Sendable {
     private let key: Side
     private let value: Side
     private let header: Side
-    /// Batches are rendered in pieces of this many rows, so that what is rendered and not yet sent stays small (Invariant 5).
-    package static let pieceRows = 1024
+    /// Batches are rendered in pieces of about this many bytes: what is rendered and not yet sent stays small (Invariant 5), and a piece is
+    /// still in the core's cache when it is copied or summed.
+    package static let pieceBytes = 256 * 1024
+    /// Rows of a batch's first piece, whose records have no known size yet, and the most of any piece.
+    private static let firstRows = 64, maximumRows = 1024
 
     package init(_ rendering: Rendering) throws {
         key = try Side(rendering.key, .keyConverter)
@@ -49,21 +52,23 @@ package struct KafkaRendering: Sendable {
         of batch: RecordBatch, resolve: (ConverterLookup) async throws -> Void = { try await $0.resolve() }, rejected: RejectedRecords? = nil,
         _ body: (KafkaBatch) throws -> Void
     ) async throws {
-        var rest = stride(from: 0, to: batch.count, by: Self.pieceRows).map { $0..<min($0 + Self.pieceRows, batch.count) }.reversed() as [Range<Int>]
-        while let rows = rest.popLast() {
-            let part = batch.slice(rows), piece: KafkaBatch
+        var start = 0, rows = Self.firstRows
+        while start < batch.count {
+            let part = batch.slice(start..<min(start + rows, batch.count)), piece: KafkaBatch
             do {
                 piece = try await ConverterLookup.resolving(by: resolve) { try rendered(part) }
             } catch let failure as Failure {
                 guard let rejected else { throw failure.underlying }
-                if rows.count == 1 {
+                if part.count == 1 {
                     try rejected(FailedRecord(stage: failure.stage, className: failure.className, error: failure.underlying, topic: batch.topic))
+                    start += 1
                 } else {
-                    let middle = rows.lowerBound + rows.count / 2
-                    rest += [middle..<rows.upperBound, rows.lowerBound..<middle]
+                    rows = part.count / 2
                 }
                 continue
             }
+            start += part.count
+            rows = min(max(1, Self.pieceBytes * part.count / max(1, piece.byteCount)), Self.maximumRows)
             try body(piece)
         }
     }
