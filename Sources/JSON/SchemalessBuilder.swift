@@ -59,9 +59,22 @@ final class SchemalessBuilder {
     /// Takes the value at token `at`, which moves past it.
     func append(_ tape: borrowing JSONTape, _ bytes: UnsafeRawBufferPointer, _ at: inout Int, _ pass: inout Pass) {
         let token = tape.tokens[at]
-        if token.kind == .null {
+        // What nearly all values are: of the kind of those before.
+        switch (kind, token.kind) {
+        case (.integer, .integer):
+            guard let value = token.integer(bytes), value != 0 else { break }
+            integers.append(value)
+            return taken(&at)
+        case (.number, .decimal):
+            numbers.append(Self.double(bytes, Int(token.start)..<Int(token.end)))
+            return taken(&at)
+        case (.string, .string):
+            texts.append(UnsafeRawBufferPointer(rebasing: bytes[Int(token.start)..<Int(token.end)]))
+            return taken(&at)
+        case (_, .null):
             at += 1
             return appendNull()
+        default: break
         }
         let found = kind(of: token, bytes)
         switch (kind, found) {
@@ -78,6 +91,13 @@ final class SchemalessBuilder {
         valid?.append(true)
         absent?.append(false)
         take(tape, bytes, token, &at, &pass)
+        count += 1
+    }
+
+    @inline(__always) private func taken(_ at: inout Int) {
+        valid?.append(true)
+        absent?.append(false)
+        at += 1
         count += 1
     }
 
@@ -103,7 +123,7 @@ final class SchemalessBuilder {
             let value = token.integer(bytes) ?? 0
             if value == 0, bytes[Int(token.start)] == UInt8(ascii: "-") { negativeZeros.append(count) }
             integers.append(value)
-        case .number: numbers.append(Self.double(bytes[Int(token.start)..<Int(token.end)]))
+        case .number: numbers.append(Self.double(bytes, Int(token.start)..<Int(token.end)))
         case .string:
             let raw = UnsafeRawBufferPointer(rebasing: bytes[Int(token.start)..<Int(token.end)])
             if token.kind == .string {
@@ -130,7 +150,7 @@ final class SchemalessBuilder {
 
     private func object(_ tape: borrowing JSONTape, _ bytes: UnsafeRawBufferPointer, end: Int, _ at: inout Int, _ pass: inout Pass) {
         // Members nearly always come in the same order.
-        var expected = 0
+        var expected = 0, found = 0
         while at < end {
             let place = place(of: tape.tokens[at], bytes, expected)
             at += 1
@@ -139,9 +159,11 @@ final class SchemalessBuilder {
                 at = Int(tape.tokens[at].next)
             } else {
                 members[place].append(tape, bytes, &at, &pass)
+                found += 1
             }
             expected = place + 1
         }
+        if found == members.count { return }
         for member in members where member.count == count { member.appendNull(isAbsent: true) }
     }
 
@@ -149,7 +171,7 @@ final class SchemalessBuilder {
         let raw = UnsafeRawBufferPointer(rebasing: bytes[Int(name.start)..<Int(name.end)])
         // What is skipped is absent, so the next few are looked at, too.
         if name.kind == .string {
-            for place in expected..<min(expected + 4, names.count) where names[place].count == raw.count && raw.elementsEqual(names[place]) { return place }
+            for place in expected..<min(expected + 4, names.count) where Self.equal(raw, names[place]) { return place }
         }
         var key: [UInt8] = []
         if name.kind == .string { key += raw } else { JSONText.appendUnescaped(raw, to: &key) }
@@ -214,8 +236,37 @@ final class SchemalessBuilder {
         integers = []
     }
 
-    private static func double(_ text: Slice<UnsafeRawBufferPointer>) -> Double {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: text.count + 1) { buffer in
+    private static func equal(_ raw: UnsafeRawBufferPointer, _ name: [UInt8]) -> Bool {
+        guard raw.count == name.count, let base = raw.baseAddress else { return raw.count == name.count }
+        return name.withUnsafeBytes { memcmp(base, $0.baseAddress!, raw.count) } == 0
+    }
+
+    /// Powers of ten that a double holds exactly.
+    private static let tens: [Double] = [
+        1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+    ]
+
+    /// As `strtod` reads it. A few digits without an exponent are one exact number divided by another, which is rounded once.
+    private static func double(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Double {
+        var mantissa: UInt64 = 0, fraction = 0, i = range.lowerBound, isSimple = range.count <= 17, isFraction = false
+        let isNegative = bytes[i] == UInt8(ascii: "-")
+        if isNegative { i += 1 }
+        while isSimple, i < range.upperBound {
+            switch bytes[i] {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                mantissa = mantissa * 10 + UInt64(bytes[i] - UInt8(ascii: "0"))
+                if isFraction { fraction += 1 }
+            case UInt8(ascii: "."): isFraction = true
+            default: isSimple = false
+            }
+            i += 1
+        }
+        if isSimple, mantissa < 1 << 53 {
+            let value = Double(mantissa) / tens[fraction]
+            return isNegative ? -value : value
+        }
+        let text = bytes[range]
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: text.count + 1) { buffer in
             for (i, byte) in text.enumerated() { buffer[i] = CChar(bitPattern: byte) }
             buffer[text.count] = 0
             return strtod(buffer.baseAddress!, nil)

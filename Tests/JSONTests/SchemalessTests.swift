@@ -78,7 +78,10 @@ import Testing
             case 0: return "null"
             case 1: return Bool.random(using: &random) ? "true" : "false"
             case 2, 3, 4: return String(Int.random(in: -9...9, using: &random))
-            case 5: return ["-0", "1.50", "-0.0", "1e3", "12345678901234567890", "9007199254740993", "0.1", "1e999"].randomElement(using: &random)!
+            case 5:
+                return [
+                    "-0", "1.50", "-0.0", "1e3", "12345678901234567890", "9007199254740993", "0.1", "1e999", "\(Double.random(in: -1e6...1e6, using: &random))",
+                ].randomElement(using: &random)!
             case 6, 7, 8: return ["\"\"", "\"a\"", "\"\\u00e9\\n\"", "\"é\""].randomElement(using: &random)!
             case 9: return "[" + (0..<Int.random(in: 0..<4, using: &random)).map { _ in text(depth + 1) }.joined(separator: ", ") + "]"
             default:
