@@ -37,6 +37,10 @@ package actor KafkaConsumer {
     private nonisolated(unsafe) var queue: OpaquePointer?
     private nonisolated(unsafe) var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: 2048)
     private var isClosed = false
+    /// The next offset of each partition that is being read, by what `poll` has returned.
+    private var reached: [TopicPartition: Int64] = [:]
+    /// How long a drained queue is watched before it is asked for more.
+    private static let drainedMilliseconds: Int32 = 20
     package nonisolated let group: String?
 
     package init(_ settings: KafkaSettings) throws {
@@ -78,15 +82,18 @@ package actor KafkaConsumer {
 
     /// Reads these partitions from these offsets, without a group; replaces what was assigned.
     package func assign(_ offsets: [TopicPartition: Int64]) throws {
+        reached = [:]
         try KafkaError.check(PartitionList(offsets).withPointer { rd_kafka_assign(handle.rk, $0) }, "assign partitions")
     }
 
     /// Adds partitions to what is read.
     package func incrementalAssign(_ offsets: [TopicPartition: Int64]) throws {
+        for partition in offsets.keys { reached[partition] = nil }
         try KafkaError.check(PartitionList(offsets).withPointer { rd_kafka_incremental_assign(handle.rk, $0) }, "assign partitions")
     }
 
     package func incrementalUnassign(_ partitions: [TopicPartition]) throws {
+        for partition in partitions { reached[partition] = nil }
         try KafkaError.check(PartitionList(partitions).withPointer { rd_kafka_incremental_unassign(handle.rk, $0) }, "give up partitions")
     }
 
@@ -98,11 +105,17 @@ package actor KafkaConsumer {
             let from = Dictionary(partitions.map { ($0, offsets[$0] ?? Int64(RD_KAFKA_OFFSET_INVALID)) }, uniquingKeysWith: { $1 })
             if cooperative { try incrementalAssign(from) } else { try assign(from) }
         case .revoked(let partitions, _):
-            if cooperative { try incrementalUnassign(partitions) } else { try KafkaError.check(rd_kafka_assign(handle.rk, nil), "give up partitions") }
+            if cooperative {
+                try incrementalUnassign(partitions)
+            } else {
+                reached = [:]
+                try KafkaError.check(rd_kafka_assign(handle.rk, nil), "give up partitions")
+            }
         }
     }
 
     package func pause(_ partitions: [TopicPartition]) throws {
+        for partition in partitions { reached[partition] = nil }
         try KafkaError.check(PartitionList(partitions).withPointer { rd_kafka_pause_partitions(handle.rk, $0) }, "pause")
     }
 
@@ -118,6 +131,7 @@ package actor KafkaConsumer {
     }
 
     package func seek(_ offsets: [TopicPartition: Int64], timeout: Duration = .seconds(10)) throws {
+        for partition in offsets.keys { reached[partition] = nil }
         let list = PartitionList(offsets)
         try KafkaError.check(list.withPointer { rd_kafka_seek_partitions(handle.rk, $0, timeout.wholeMilliseconds) }, "seek")
         try list.check("seek in")
@@ -131,7 +145,14 @@ package actor KafkaConsumer {
         guard !isClosed else { return polled }
         var collector = FetchCollector()
         // One message is waited for, the others are taken as they lie: a call for many would wait for all of them.
-        if let first = rd_kafka_consumer_poll(handle.rk, timeout.wholeMilliseconds) {
+        let wait = timeout.wholeMilliseconds, short = min(wait, Self.drainedMilliseconds)
+        var first = rd_kafka_consumer_poll(handle.rk, short)
+        if first == nil, wait > short {
+            // What came in parts was drained in parts: only now is it known that nothing more is on its way.
+            fetchOn()
+            first = rd_kafka_consumer_poll(handle.rk, wait - short)
+        }
+        if let first {
             messages[0] = first
             collector.add(messages[0..<1], to: &polled)
             rd_kafka_message_destroy(first)
@@ -143,7 +164,9 @@ package actor KafkaConsumer {
                 collector.add(messages[0..<count], to: &polled)
                 for message in messages[0..<count] { rd_kafka_message_destroy(message) }
             }
-            if isDrained { fetchOn(polled.records) }
+            for run in polled.records { reached[run.partition] = max(reached[run.partition] ?? 0, run.firstOffset + Int64(run.count)) }
+            reached.merge(polled.ends) { $1 }
+            if isDrained { fetchOn() }
         }
         polled.rebalances = handle.state.takeRebalances()
         return polled
@@ -151,10 +174,8 @@ package actor KafkaConsumer {
 
     /// Goes on fetching at once where more is known to be there. librdkafka looks once a second whether a queue that was full may be filled again
     /// (before 2.2 that cannot be set); a request to the partition's broker makes it look now.
-    private func fetchOn(_ records: [FetchedRecords]) {
-        var next: [TopicPartition: Int64] = [:]
-        for run in records { next[run.partition] = max(next[run.partition] ?? 0, run.firstOffset + Int64(run.count)) }
-        let behind = knownEnds(Array(next.keys)).filter { $0.value > next[$0.key]! }.map(\.key)
+    private func fetchOn() {
+        let behind = knownEnds(Array(reached.keys)).filter { $0.value > reached[$0.key]! }.map(\.key)
         guard !behind.isEmpty else { return }
         let list = PartitionList(behind, at: Edge.end.rawValue)
         // What it answers, or that it does not, is of no consequence here: fetching has its own errors.
