@@ -8,6 +8,8 @@ public struct ConnectorError: Error, Sendable, CustomStringConvertible {
         case retry
         /// The rows named are bad, others are not: dead letter queue where tolerated.
         case reject
+        /// What a sink task holds is of no use any more: it is made anew at once and reads from the committed offsets on.
+        case restart
         /// Someone must change something first; the task fails.
         case stop
     }

@@ -7,7 +7,7 @@ import TestSupport
 
 /// Any interleaving of directories, any rotation, a crash at any step: the store holds every record once, in order per directory.
 @Suite struct ExactlyOnceTests {
-    private static func seed() -> UInt64 {
+    static func seed() -> UInt64 {
         ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? 1
     }
 
@@ -112,7 +112,7 @@ import TestSupport
         return false
     }
 
-    private func check(_ objects: [(key: String, body: [UInt8], metadata: [String: String])], upTo count: Int, _ seed: UInt64) {
+    static func check(_ objects: [(key: String, body: [UInt8], metadata: [String: String])], upTo count: Int, _ seed: UInt64, _ name: String = "") {
         var seen: [Int64: String] = [:]
         var last: [String: Int64] = [:]
         let facts = Dictionary(uniqueKeysWithValues: objects.filter { $0.key.contains("/_sluice/") }.map { ($0.key, $0.metadata) })
@@ -122,16 +122,16 @@ import TestSupport
             let rows = offsets(object.body)
             #expect(
                 rows.first.map(String.init) == object.metadata["kafka-start"] && rows.last.map(String.init) == object.metadata["kafka-end"],
-                "\(object.key), seed \(seed)")
+                "\(object.key), seed \(seed) \(name)")
             for row in rows {
-                #expect(seen[row] == nil, "offset \(row) is in \(seen[row] ?? "") and \(object.key), seed \(seed)")
+                #expect(seen[row] == nil, "offset \(row) is in \(seen[row] ?? "") and \(object.key), seed \(seed) \(name)")
                 seen[row] = object.key
-                #expect(row > last[directory] ?? -1, "order in \(directory), seed \(seed)")
+                #expect(row > last[directory] ?? -1, "order in \(directory), seed \(seed) \(name)")
                 last[directory] = row
             }
         }
         let missing = (0..<Int64(count)).filter { seen[$0] == nil }
-        #expect(missing.isEmpty, "missing \(missing.prefix(10)), seed \(seed)")
+        #expect(missing.isEmpty, "missing \(missing.prefix(10)), seed \(seed) \(name)")
     }
 
     private func run(
@@ -160,7 +160,7 @@ import TestSupport
             if done { break }
         }
         #expect(committed == Int64(story.topic.records.count), "seed \(seed)")
-        if settings.isEmpty { check(try await objects(), upTo: story.topic.records.count, seed) }
+        if settings.isEmpty { Self.check(try await objects(), upTo: story.topic.records.count, seed) }
         return story.topic.records.count
     }
 

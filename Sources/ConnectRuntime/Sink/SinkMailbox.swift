@@ -47,6 +47,15 @@ final class SinkMailbox: Sendable {
         }?.resume()
     }
 
+    /// Forgets what was read and what is to be opened; whether to stop it does not forget.
+    func clear() {
+        state.withLock { state in
+            state.events = []
+            state.head = 0
+            state.ticking = false
+        }
+    }
+
     /// The next event; `.stop` passes all others.
     func next() async -> Event {
         while true {

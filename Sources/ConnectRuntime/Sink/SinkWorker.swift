@@ -50,13 +50,38 @@ package final class SinkWorker: TaskWorker {
         do {
             // A task that starts paused is not made before it is resumed.
             try await gate.pass()
-            if !mailbox.isStopping { try await type.runTask(self) }
+            if !mailbox.isStopping { try await runUntilDone() }
         } catch  where error is CancellationError || mailbox.isStopping {
             log.debug("Stopped: \(error)")
         } catch {
             log.error("Task \(assignment.name) failed and is not restarted by itself: \(Trace.message(of: error))")
             let trace = Trace.text(error, wrapper: "Exiting WorkerSinkTask due to unrecoverable exception.")
             await assignment.onState(StoredStatus(.failed, trace: trace))
+        }
+    }
+
+    /// A task whose destination has moved on without it is made anew, as often as it asks for it: it knows what to do then.
+    private func runUntilDone() async throws {
+        var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(30))
+        while true {
+            let start = ContinuousClock.now
+            do {
+                return try await type.runTask(self)
+            } catch let error as ConnectorError where error.disposition == .restart && !mailbox.isStopping {
+                if start.duration(to: .now) > .seconds(60) { backoff.reset() }
+                let wait = backoff.next()
+                log.warn("Task \(assignment.name) reads again from its committed offsets, in \(Int(wait.milliseconds)) ms: \(error)")
+                mailbox.clear()
+                counters.update {
+                    $0.retries += 1
+                    $0.active = 0
+                }
+                let deadline = ContinuousClock.now + wait
+                while ContinuousClock.now < deadline, !mailbox.isStopping {
+                    try await Task.sleep(for: min(.milliseconds(100), ContinuousClock.now.duration(to: deadline)))
+                }
+                if mailbox.isStopping { return }
+            }
         }
     }
 

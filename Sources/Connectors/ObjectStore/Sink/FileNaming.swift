@@ -65,22 +65,6 @@ struct FileNaming: Sendable {
         return "\(prefix)_sluice\(d)\(partition.topic)\(d)\(partition.partition)\(d)\(padded(start))-\(String(id, radix: 16))"
     }
 
-    /// What the names of a directory's files of one partition begin with; nil with a template.
-    func prefix(topic: String, partition: Int32, directory: String) -> String? {
-        guard template == nil else { return nil }
-        let d = directoryDelimiter, f = fileDelimiter
-        return "\(prefix)\(topic)\(d)\(directory)\(d)\(topic)\(f)\(partition)\(f)"
-    }
-
-    /// The start offset of a name that `names` gave.
-    func start(of name: String, prefix: String) -> Int64? {
-        guard name.hasPrefix(prefix) else { return nil }
-        for suffix in [".keys\(keysExtension)", fileExtension] where name.hasSuffix(suffix) {
-            return Int64(name.dropFirst(prefix.count).dropLast(suffix.count))
-        }
-        return nil
-    }
-
     private func padded(_ offset: Int64) -> String {
         let digits = String(offset)
         return String(repeating: "0", count: max(0, padWidth - digits.utf8.count)) + digits

@@ -97,8 +97,15 @@ struct FileTransfer {
         let retry = Retry(file: file, context: context), store = context.store, names = names
         if names.count > 1 {
             // Sent under one name, the file cannot take the other later.
+            let (file, context) = (file, context), ours = file.facts(end: file.start, count: 0)
             choice = try await retry {
-                for (i, name) in names.enumerated() where try await store.head(name) == nil { return i }
+                for (i, name) in names.enumerated() {
+                    switch try await StoredFile.look(at: name, in: store) {
+                    case .absent: return i
+                    case .file(let found) where found.beginsAs(ours): throw FileConflict.otherCut(file, found, at: name, context)
+                    case .file, .foreign: continue
+                    }
+                }
                 return names.count - 1
             }
         }
@@ -116,12 +123,6 @@ struct FileTransfer {
     /// Makes the file visible, once.
     private mutating func publish(_ facts: FileFacts, _ rest: [UInt8], _ companions: [FileUpload.Companion]) async throws {
         let retry = Retry(file: file, context: context), store = context.store
-        for companion in companions {
-            // Written before the file they belong to; a file cut otherwise after a crash replaces them.
-            let name = context.naming.name(companion.kind, beside: names[choice])
-            let attributes = ObjectAttributes(contentType: file.contentType, metadata: facts.metadata)
-            _ = try await retry { try await store.put(name, companion.body, attributes, ifAbsent: false) }
-        }
         if case .object(let name) = place, upload != nil {
             // Before the file becomes visible: a file that is there can always be asked what it holds.
             _ = try await retry { try await store.put(name, [], ObjectAttributes(metadata: facts.metadata), ifAbsent: false) }
@@ -136,22 +137,42 @@ struct FileTransfer {
                     guard let upload else { return try await store.put(name, rest, attributes, ifAbsent: ifAbsent) }
                     return try await store.complete(upload, parts.sorted { $0.number < $1.number }, attributes, ifAbsent: ifAbsent)
                 }
+                for companion in companions {
+                    if let conflict = try await Self.place(companion, facts, beside: name, file, context) { return conflict }
+                }
                 if try await write(ifAbsent: context.conditional) == .stored { return nil }
                 context.metrics.conflicted()
                 let conflict = try await FileConflict.judge(file, facts, at: name, context)
-                if case .replaceable = conflict {
-                    _ = try await write(ifAbsent: false)
-                    return nil
-                }
-                return conflict
+                guard case .foreign = conflict else { return conflict }
+                _ = try await write(ifAbsent: false)
+                return nil
             }
             switch conflict {
             case nil: return
-            case .sameFile, .replaceable: return await abandon()
+            case .sameFile, .foreign: return await abandon()
+            case .otherCut(let found): throw FileConflict.otherCut(file, found, at: name, context)
             case .taken where choice + 1 < names.count && upload == nil: choice += 1
+            // It was free when the first part left.
+            case .taken where choice + 1 < names.count: throw FileConflict.otherCut(file, facts, at: name, context)
             case .taken: throw FileConflict.error(file, facts, at: name, context)
             }
         }
+    }
+
+    /// Writes an object that belongs to a file, before it. One that a crash left, of a file that was to be cut elsewhere, is replaced; one that has
+    /// its file is not.
+    private static func place(
+        _ companion: FileUpload.Companion, _ facts: FileFacts, beside name: String, _ file: FileIdentity, _ context: UploadContext
+    ) async throws -> FileConflict? {
+        let key = context.naming.name(companion.kind, beside: name), attributes = ObjectAttributes(contentType: file.contentType, metadata: facts.metadata)
+        if try await context.store.put(key, companion.body, attributes, ifAbsent: context.conditional) == .stored { return nil }
+        if let there = try await context.store.head(key), FileFacts(there.metadata) == facts { return nil }
+        if case .file(let found) = try await StoredFile.look(at: name, in: context.store) {
+            if !found.beginsAs(facts) { return .taken }
+            if found.end != facts.end { return .otherCut(found) }
+        }
+        _ = try await context.store.put(key, companion.body, attributes, ifAbsent: false)
+        return nil
     }
 
     /// The file is stored already: a tag that cannot be set fails it only when the configuration says so.
