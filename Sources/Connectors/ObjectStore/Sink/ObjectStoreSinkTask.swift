@@ -17,6 +17,7 @@ public struct ObjectStoreSinkTask: SinkTask {
     private let numbers = FileNumbers()
     private var writers: [TopicPartition: PartitionWriter] = [:]
     private var isPrepared = false
+    private var reportedAt: ContinuousClock.Instant?
 
     /// Counts files of the task.
     private final class FileNumbers {
@@ -170,7 +171,12 @@ public struct ObjectStoreSinkTask: SinkTask {
         }
     }
 
-    private func report() {
+    private mutating func report() {
+        // Every second: what is not committed grows also while nothing can be.
+        if reportedAt.map({ $0.duration(to: .now) >= .seconds(1) }) ?? true {
+            reportedAt = .now
+            for writer in writers.values { if let committed = writer.cut.committed { metrics.uncommitted(writer.partition, writer.takenUpTo - committed) } }
+        }
         if let seconds = store.credentialsExpireIn { metrics.credentials(expireIn: seconds) }
         let oldest = writers.values.compactMap(\.oldestOpening).min()
         metrics.state(

@@ -42,8 +42,10 @@ struct SinkMetrics: Sendable {
         set("oldest_record_age_seconds", oldestRecordAge)
     }
     func committed(_ partition: TopicPartition, _ offset: Int64, taken: Int64) {
-        let names = ["topic": partition.topic, "partition": String(partition.partition)]
-        set("committed_offset", Double(offset), names)
-        set("uncommitted_records", Double(max(0, taken - offset)), names)
+        set("committed_offset", Double(offset), ["topic": partition.topic, "partition": String(partition.partition)])
+        uncommitted(partition, taken - offset)
+    }
+    func uncommitted(_ partition: TopicPartition, _ records: Int64) {
+        set("uncommitted_records", Double(max(0, records)), ["topic": partition.topic, "partition": String(partition.partition)])
     }
 }
