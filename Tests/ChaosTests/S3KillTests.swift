@@ -3,116 +3,165 @@ import Synchronization
 import Testing
 import TestSupport
 
-/// The real binary writing to a real S3 through a proxy that stops it at a chosen request, where it is killed: before a part, after it, before
-/// the upload completes, after it completed and before the offset is committed; for every rotation, in one directory and in five that rotate
-/// independently. Every offset is in the bucket once, in order.
+/// The real binary writing to a real S3 through a proxy that stops it at a chosen request, where it is killed: before a file, after it, before a
+/// part, after it, before the upload completes, after it completed and before the offset is committed; for every rotation, in one directory and in
+/// five that rotate independently. Every offset is in the bucket once, in order.
+///
+/// Of the steps of large files each rotation takes one, in turn; `SLUICE_S3_KILL_ROUNDS=N` takes them all, N times.
 @Suite(.serialized) struct S3KillTests {
-    private struct Sink {
-        let name: String
-        let topic: String
-        let settings: [String: String]
-        /// Where it is killed: requests that are held back, or whose answer is.
-        let steps: [(what: String, matches: @Sendable (FaultProxy.Request) -> Bool, forwarding: Bool)]
+    private struct Step: Sendable {
+        let what: String
+        let matches: @Sendable (FaultProxy.Request) -> Bool
+        /// The request is served and its answer held back.
+        let forwarding: Bool
     }
 
-    private static let puts: [(what: String, matches: @Sendable (FaultProxy.Request) -> Bool, forwarding: Bool)] = [
-        ("before put", { $0.method == "PUT" && !$0.isPart }, false), ("after put", { $0.method == "PUT" && !$0.isPart }, true),
+    private struct Sink {
+        let name: String
+        let settings: [String: String]
+    }
+
+    private static let puts = [
+        Step(what: "before put", matches: { $0.method == "PUT" && !$0.isPart }, forwarding: false),
+        Step(what: "after put", matches: { $0.method == "PUT" && !$0.isPart }, forwarding: true),
     ]
-    private static let uploads: [(what: String, matches: @Sendable (FaultProxy.Request) -> Bool, forwarding: Bool)] = [
-        ("before part", { $0.isPart }, false), ("after part", { $0.isPart }, true), ("before complete", { $0.isComplete }, false),
-        ("after complete", { $0.isComplete }, true),
+    private static let uploads = [
+        Step(what: "before part", matches: { $0.isPart }, forwarding: false), Step(what: "after part", matches: { $0.isPart }, forwarding: true),
+        Step(what: "before complete", matches: { $0.isComplete }, forwarding: false),
+        Step(what: "after complete", matches: { $0.isComplete }, forwarding: true),
     ]
 
-    private static let sinks: [Sink] = {
-        let five = ["partitioner.class": "FieldPartitioner", "partition.field.name": "k"]
+    private static func sinks(_ prefix: String, records: Int, bytes: Int) -> [Sink] {
+        let unlimited = ["flush.size": "1000000"]
         let rotations = [
-            ("flush", ["flush.size": "70"]), ("age", ["flush.size": "1000000", "file.max.age.ms": "400"]),
-            ("schedule", ["flush.size": "1000000", "rotate.schedule.interval.ms": "500", "timezone": "UTC"]),
+            ("flush", ["flush.size": String(records)]), ("bytes", unlimited.merging(["file.max.bytes": String(bytes)]) { $1 }),
+            ("age", unlimited.merging(["file.max.age.ms": "400"]) { $1 }),
+            ("schedule", unlimited.merging(["rotate.schedule.interval.ms": "500", "timezone": "UTC"]) { $1 }),
         ]
-        var sinks = [Sink(name: "large", topic: "large", settings: ["flush.size": "300"], steps: uploads)]
-        for (name, settings) in rotations {
-            // Independent ages: one file is cut while the others stay open.
-            sinks.append(Sink(name: "\(name)-one", topic: "small", settings: settings, steps: puts))
-            sinks.append(
-                Sink(
-                    name: "\(name)-five", topic: "small",
-                    settings: settings.merging(five) { $1 }.merging(name == "age" ? ["file.max.bytes": "2000"] : [:]) { $1 },
-                    steps: puts))
+        // Sizes and ages are each file's own: one is cut while the others stay open.
+        let five = ["partitioner.class": "FieldPartitioner", "partition.field.name": "k"]
+        return rotations.flatMap { [Sink(name: "\(prefix)-\($0)-one", settings: $1), Sink(name: "\(prefix)-\($0)-five", settings: $1.merging(five) { $1 })] }
+    }
+
+    /// A worker with one topic and the sinks that read it.
+    private final class Run {
+        let worker: SluiceWorker
+        private let topic: String
+        private(set) var count = 0
+
+        init(_ directory: String, topic: String, _ sinks: [Sink], _ connection: [String: String]) throws {
+            self.topic = "\(directory)/\(topic).txt"
+            worker = try SluiceWorker(directory: directory)
+            try Data().write(to: URL(fileURLWithPath: self.topic))
+            try worker.configure(
+                "source",
+                [
+                    "connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "file": self.topic, "topic": topic,
+                    "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+                ])
+            for sink in sinks {
+                try worker.configure(
+                    sink.name,
+                    sink.settings.merging([
+                        "connector.class": "io.confluent.connect.s3.S3SinkConnector", "topics": topic, "topics.dir": sink.name,
+                        "storage.class": "io.confluent.connect.s3.storage.S3Storage", "format.class": "io.confluent.connect.s3.format.json.JsonFormat",
+                        "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+                        "s3.part.size": "5242880", "s3.bucket.create": "true", "retry.backoff.ms": "100", "flush.on.stop": "true",
+                    ]) { $1 }.merging(connection) { $1 })
+            }
         }
-        return sinks
-    }()
+
+        /// Whether the log has all lines, by its list of topics.
+        func hasAll(_ answer: SluiceWorker.Response) -> Bool {
+            let topics = answer.json as? [[String: Any]] ?? []
+            let partitions = topics.flatMap { $0["partitions"] as? [[String: Any]] ?? [] }
+            return partitions.contains { ($0["end"] as? Int) == count }
+        }
+
+        /// More lines for all sinks; `padding` bytes in every fifth: those of directory d0.
+        func produce(_ lines: Int, padding: Int) throws {
+            let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: topic))
+            try handle.seekToEnd()
+            let text = (count..<count + lines).map { i in
+                "{\"o\":\(i),\"k\":\"d\(i % 5)\",\"p\":\"\(String(repeating: "x", count: i % 5 == 0 ? padding : 20))\"}\n"
+            }
+            try handle.write(contentsOf: Data(text.joined().utf8))
+            try handle.close()
+            count += lines
+        }
+    }
 
     @Test func everyOffsetIsInTheBucketOnceAfterKillsAtEveryStep() async throws {
+        let rounds = ProcessInfo.processInfo.environment["SLUICE_S3_KILL_ROUNDS"].flatMap { Int($0) } ?? 0
         try await withSwiftS3 { server in
             try await withTemporaryDirectory { directory in
-                let armed = Mutex<(prefix: String, matches: @Sendable (FaultProxy.Request) -> Bool, forwarding: Bool)?>(nil), met = Mutex(false)
+                let armed = Mutex<(prefix: String, step: Step)?>(nil), met = Mutex(false)
                 let bucket = uniqueBucket()
                 let proxy = try FaultProxy(to: server.port) { request in
-                    guard let point = armed.withLock({ $0 }), request.target.hasPrefix("/\(bucket)/\(point.prefix)/"), point.matches(request) else {
+                    guard let point = armed.withLock({ $0 }), request.target.hasPrefix("/\(bucket)/\(point.prefix)/"), point.step.matches(request) else {
                         return nil
                     }
                     met.withLock { $0 = true }
-                    return .hold(forwarding: point.forwarding)
+                    return .hold(forwarding: point.step.forwarding)
                 }
                 defer { proxy.stop() }
-                let worker = try SluiceWorker(directory: directory)
-                for topic in ["small", "large"] {
-                    try Data().write(to: URL(fileURLWithPath: "\(directory)/\(topic).txt"))
-                    try worker.configure(
-                        "source-\(topic)",
-                        [
-                            "connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "file": "\(directory)/\(topic).txt",
-                            "topic": topic, "value.converter": "org.apache.kafka.connect.storage.StringConverter",
-                        ])
+                let connection = [
+                    "store.url": proxy.endpoint, "s3.bucket.name": bucket, "s3.region": server.region, "aws.access.key.id": server.accessKey,
+                    "aws.secret.access.key": server.secret,
+                ]
+                var kills = 0
+                func kill(_ run: Run, _ sink: Sink, _ step: Step) async throws {
+                    met.withLock { $0 = false }
+                    armed.withLock { $0 = (sink.name, step) }
+                    try run.worker.start()
+                    try await run.worker.wait("\(sink.name) is \(step.what)", seconds: 60) { met.withLock { $0 } }
+                    if step.forwarding { try await Task.sleep(for: .milliseconds(50)) }
+                    run.worker.kill()
+                    armed.withLock { $0 = nil }
+                    kills += 1
                 }
-                for sink in Self.sinks {
-                    try worker.configure(
-                        sink.name,
-                        sink.settings.merging([
-                            "connector.class": "io.confluent.connect.s3.S3SinkConnector", "topics": sink.topic, "topics.dir": sink.name,
-                            "storage.class": "io.confluent.connect.s3.storage.S3Storage", "format.class": "io.confluent.connect.s3.format.json.JsonFormat",
-                            "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
-                            "store.url": proxy.endpoint, "s3.bucket.name": bucket, "s3.region": server.region, "aws.access.key.id": server.accessKey,
-                            "aws.secret.access.key": server.secret, "s3.part.size": "5242880", "s3.bucket.create": "true", "retry.backoff.ms": "100",
-                        ]) { $1 })
-                }
-                var counts = ["small": 0, "large": 0]
-                func produce(_ topic: String, _ lines: Int, padding: Int) throws {
-                    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: "\(directory)/\(topic).txt"))
-                    try handle.seekToEnd()
-                    let from = counts[topic]!
-                    let text = (from..<from + lines).map { "{\"o\":\($0),\"k\":\"d\($0 % 5)\",\"p\":\"\(String(repeating: "x", count: padding))\"}\n" }.joined()
-                    try handle.write(contentsOf: Data(text.utf8))
-                    try handle.close()
-                    counts[topic] = from + lines
+                var expected: [String] = []
+                /// Lets a worker store what is left: all of it is in the bucket when it has stopped.
+                func finish(_ run: Run, _ sinks: [Sink]) async throws {
+                    try run.worker.start()
+                    try await run.worker.wait("the topic has \(run.count) records", seconds: 60) { run.hasAll(try run.worker.request("GET", "/sluice/v1/topics")) }
+                    // The lag is as of the last look at the log's end, at most a second and a tick ago.
+                    try await Task.sleep(for: .milliseconds(1600))
+                    try await run.worker.wait("\(sinks.map(\.name)) have read it", seconds: 60) {
+                        let metrics = try run.worker.request("GET", "/metrics").body
+                        return sinks.allSatisfy { sink in
+                            metrics.split(separator: "\n").contains {
+                                $0.hasPrefix("sluice_sink_lag_records{") && $0.contains("\"\(sink.name)\"") && $0.hasSuffix(" 0")
+                            }
+                        }
+                    }
+                    #expect(run.worker.stop() == 0)
+                    expected += sinks.map { "\($0.name) \(run.count)" }
                 }
 
-                for sink in Self.sinks {
-                    for step in sink.steps {
-                        met.withLock { $0 = false }
-                        armed.withLock { $0 = (sink.name, step.matches, step.forwarding) }
-                        if sink.topic == "large" { try produce("large", 300, padding: 20_000) } else { try produce("small", 140, padding: 20) }
-                        try worker.start()
-                        try await worker.wait("\(sink.name) is \(step.what)", seconds: 40) { met.withLock { $0 } }
-                        if step.forwarding { try await Task.sleep(for: .milliseconds(50)) }
-                        worker.kill()
+                let small = Self.sinks("small", records: 70, bytes: 2000)
+                let shared = try Run("\(directory)/small", topic: "small", small, connection)
+                for sink in small {
+                    for step in Self.puts {
+                        try shared.produce(140, padding: 20)
+                        try await kill(shared, sink, step)
                     }
                 }
-                armed.withLock { $0 = nil }
-                // Rotations by count leave a rest in the topic that is not due.
-                try produce("small", 70 - counts["small"]! % 70, padding: 20)
-                try worker.start()
-                let total = Self.sinks.reduce(0) { $0 + counts[$1.topic]! }
-                let arguments = [server.endpoint, server.accessKey, server.secret, bucket]
-                let expected = Self.sinks.map { "\($0.name) \(counts[$0.topic]!)" }.joined(separator: "\n")
-                try await worker.wait("\(total) records are in the bucket", seconds: 60) {
-                    try Python.run(Self.verify, arguments + [expected]).hasPrefix("exactly once")
+                try await finish(shared, small)
+
+                for (i, sink) in Self.sinks("large", records: 300, bytes: 5_500_000).enumerated() {
+                    let run = try Run("\(directory)/\(sink.name)", topic: "large", [sink], connection)
+                    let steps = rounds == 0 ? [Self.uploads[(i + i / 4) % 4]] : (0..<rounds).flatMap { _ in Self.uploads }
+                    for step in steps {
+                        try run.produce(300, padding: 100_000)
+                        try await kill(run, sink, step)
+                    }
+                    try await finish(run, [sink])
                 }
-                // What is written after the last record would be a duplicate: give it the time to show.
-                try await Task.sleep(for: .seconds(1))
-                #expect(worker.stop() == 0)
-                let verdict = try Python.run(Self.verify, arguments + [expected])
-                print("s3 kill test: \(verdict)")
+
+                let verdict = try Python.run(
+                    Self.verify, [server.endpoint, server.accessKey, server.secret, bucket, expected.joined(separator: "\n")])
+                print("s3 kill test: \(kills) kills, \(verdict)")
                 #expect(verdict.hasPrefix("exactly once"), "\(verdict)")
             }
         }
