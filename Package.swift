@@ -39,6 +39,7 @@ let package = Package(
         system("CRdKafka", "rdkafka", apt: "librdkafka-dev"),
 
         .systemLibrary(name: "CXattr", path: "Sources/CXattr"),
+        .systemLibrary(name: "CChecksum", path: "Sources/CChecksum"),
 
         .target(name: "ConnectAPI", swiftSettings: strict),
         .target(name: "JavaRegex", dependencies: ["ConnectAPI", "CPCRE2"], swiftSettings: strict),
@@ -55,7 +56,8 @@ let package = Package(
             swiftSettings: strict),
         connector("ConnectorsPostgres", "Postgres", ["JavaRegex", "JSON", "CLibpq", "COpenSSL"]),
         connector(
-            "ConnectorsObjectStore", "ObjectStore", ["Avro", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CSnappy", "CXattr", "CZlib", "CZstd"]),
+            "ConnectorsObjectStore", "ObjectStore",
+            ["Avro", "CChecksum", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CSnappy", "CXattr", "CZlib", "CZstd"]),
         connector("ConnectorsSnowflake", "Snowflake", ["ConnectorsObjectStore", "JavaRegex", "JSON", "Parquet", "Transport", "COpenSSL", "CZlib"]),
         connector("ConnectorsFileStream", "FileStream", ["JSON"]),
         connector("ConnectorsCSV", "CSV", ["CSV", "JSON", "JavaRegex", "CZlib", "CZstd"]),

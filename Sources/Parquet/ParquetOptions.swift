@@ -81,6 +81,16 @@ package struct ParquetOptions: Sendable, Hashable {
     package var variableScaleDecimal: VariableScaleDecimalEncoding = .string
     package var unavailable: Unavailable = .placeholder("__debezium_unavailable_value")
     package var fieldNames: FieldNames = .keep
+    /// Columns with a bloom filter, as dotted paths; `*` is every column. Booleans get none.
+    package var bloomFilters: Set<String> = []
+    package var bloomFalsePositives = 0.01
 
     package init() {}
+
+    /// A list's elements are meant by the list's name.
+    func wantsBloomFilter(_ leaf: Leaf) -> Bool {
+        guard !bloomFilters.isEmpty, leaf.physical != .boolean else { return false }
+        let named = leaf.path.filter { !["list", "element", "key_value"].contains($0) }.joined(separator: ".")
+        return bloomFilters.contains("*") || bloomFilters.contains(named) || bloomFilters.contains(leaf.path.joined(separator: "."))
+    }
 }

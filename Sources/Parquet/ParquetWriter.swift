@@ -141,6 +141,12 @@ package final class ParquetWriter {
         finished.reserveCapacity(finished.count + chunks.reduce(0) { $0 + $1.encodedBytes })
         var records: [ColumnChunkRecord] = []
         for chunk in chunks { records.append(try chunk.finish(into: &finished, fileOffset: drainedBytes, scratch)) }
+        // Behind their row group, so that nothing of it stays in memory.
+        for (i, chunk) in chunks.enumerated() {
+            guard let filter = chunk.takeFilter() else { continue }
+            records[i].bloomFilter = (drainedBytes + finished.count, filter.count)
+            finished += filter
+        }
         groups.append(RowGroupRecord(rows: groupRows, chunks: records))
         groupRows = 0
         groupBytes = 0

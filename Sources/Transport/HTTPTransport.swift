@@ -17,7 +17,14 @@ package final class HTTPTransport: Sendable {
 
     private static let started: Bool = sluice_curl_global_init() == CURLE_OK
 
-    package init() { precondition(Self.started, "libcurl does not start") }
+    /// The certificates trusted, a PEM file; nil: the system's.
+    private let trust: String?
+
+    /// `trust` names a PEM file of the certificates to trust instead of the system's, for requests that bring none; without it SSL_CERT_FILE is asked, as OpenSSL does.
+    package init(trust: String? = nil) {
+        precondition(Self.started, "libcurl does not start")
+        self.trust = trust ?? getenv("SSL_CERT_FILE").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
 
     deinit { for handle in idle.withLock({ $0 }) { curl_easy_cleanup(UnsafeMutableRawPointer(handle.easy)) } }
 
@@ -27,10 +34,16 @@ package final class HTTPTransport: Sendable {
         var body: [UInt8] = []
         let cancel: CancelFlag
         let limit: Int
+        /// libcurl's words for what went wrong, with a zero at the end.
+        let problem = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+
         init(_ cancel: CancelFlag, limit: Int) {
             self.cancel = cancel
             self.limit = limit
+            problem[0] = 0
         }
+
+        deinit { problem.deallocate() }
     }
 
     /// Sends a request; ends early when `cancel` is set. An answer of more than `limit` bytes is an error.
@@ -42,8 +55,11 @@ package final class HTTPTransport: Sendable {
             guard let made = curl_easy_init() else { throw TransportError(description: "libcurl has no memory", isUnreachable: false) }
             handle = Handle(easy: OpaquePointer(made))
         }
-        defer { idle.withLock { $0.append(handle) } }
         let easy = UnsafeMutableRawPointer(handle.easy)
+        defer {
+            _ = sluice_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, nil)
+            idle.withLock { $0.append(handle) }
+        }
         curl_easy_reset(easy)
 
         let exchange = Exchange(cancel, limit: limit)
@@ -51,6 +67,7 @@ package final class HTTPTransport: Sendable {
         let context = Unmanaged.passRetained(exchange)
         defer { context.release() }
         setUp(easy, request, context.toOpaque())
+        _ = sluice_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, exchange.problem)
 
         var list: UnsafeMutablePointer<curl_slist>?
         defer { curl_slist_free_all(list) }
@@ -76,6 +93,9 @@ package final class HTTPTransport: Sendable {
             return curl_easy_perform(easy)
         }
         if cancel.isCancelled { throw CancellationError() }
+        if code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR {
+            throw certificateError(request, String(cString: exchange.problem))
+        }
         guard code == CURLE_OK else {
             let unreachable = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY
             throw TransportError(description: String(cString: curl_easy_strerror(code)), isUnreachable: unreachable)
@@ -85,10 +105,24 @@ package final class HTTPTransport: Sendable {
         return HTTPResponse(status: status, headers: exchange.headers, body: exchange.body)
     }
 
+    /// Another attempt would end the same way, whatever was asked.
+    private func certificateError(_ request: HTTPRequest, _ problem: String) -> ConnectorError {
+        let server = request.url.split(separator: "/", maxSplits: 2).dropFirst().first.map { $0.split(separator: "@").last ?? $0 } ?? ""
+        return ConnectorError(
+            "transport.certificate", .stop,
+            "The certificate of \(server) is not trusted, by \(request.tls.authorities != nil ? "the certificates given" : trust ?? "the system's certificates"): \(problem)",
+            hint: "Name a PEM file with the certificate of the CA that signed it in SSL_CERT_FILE; for S3 also in ssl.truststore.location or AWS_CA_BUNDLE")
+    }
+
     private func setUp(_ easy: UnsafeMutableRawPointer, _ request: HTTPRequest, _ context: UnsafeMutableRawPointer) {
         _ = sluice_curl_set_string(easy, CURLOPT_URL, request.url)
         _ = sluice_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
         _ = sluice_curl_set_string(easy, CURLOPT_USERAGENT, "sluice")
+        if let trust, request.tls.authorities == nil {
+            _ = sluice_curl_set_string(easy, CURLOPT_CAINFO, trust)
+            // Not beside the system's, but instead of them.
+            _ = sluice_curl_set_string(easy, CURLOPT_CAPATH, nil)
+        }
         if let proxy = request.proxy { _ = sluice_curl_set_string(easy, CURLOPT_PROXY, proxy) }
         if let user = request.proxyUser { _ = sluice_curl_set_string(easy, CURLOPT_PROXYUSERNAME, user) }
         if let password = request.proxyPassword { _ = sluice_curl_set_string(easy, CURLOPT_PROXYPASSWORD, password) }
@@ -106,6 +140,8 @@ package final class HTTPTransport: Sendable {
             (CURLOPT_LOW_SPEED_TIME, request.stallSeconds ?? 0),
             (CURLOPT_TIMEOUT_MS, request.timeoutMilliseconds ?? 60_000 + request.body.count / 64), (CURLOPT_EXPECT_100_TIMEOUT_MS, 1000),
             (CURLOPT_NOPROGRESS, 0),
+            // A large body in fewer pieces than libcurl's 64 KiB.
+            (CURLOPT_UPLOAD_BUFFERSIZE, request.body.count > 1 << 20 ? 256 << 10 : 64 << 10),
         ] {
             _ = sluice_curl_set_long(easy, option, value)
         }

@@ -86,6 +86,13 @@ import Transport
         #expect(Digest.hex(Digest.sha256([])) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
         #expect(Digest.crc32c(Array("123456789".utf8)) == 0xE306_9283)
         #expect(Digest.crc32c(Array("The quick brown fox jumps over the lazy dog".utf8)) == 0x2262_0404)
+        var random = SeededRandom(state: 9)
+        for count in [0, 1, 7, 8, 23, 24, 4095, 4096, 4097, 4119, 10_000, 100_003, 1 << 20] {
+            let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }, cut = Int.random(in: 0...count, using: &random)
+            let byTables = bytes.withUnsafeBytes { CRC32C.byTables($0, 0) }
+            #expect(Digest.crc32c(bytes) == byTables, "\(count) bytes")
+            #expect(Digest.crc32c(Array(bytes[cut...]), continuing: Digest.crc32c(Array(bytes[..<cut]))) == byTables, "\(count) bytes cut at \(cut)")
+        }
         for (text, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
             #expect(Digest.base64(Array(text.utf8)) == encoded)
         }

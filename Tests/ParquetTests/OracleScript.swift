@@ -131,6 +131,8 @@ let oracleScript = #"""
         end_of_data = 4
         for g, group in enumerate(footer.get(4, [])):
             size = 0
+            # Bloom filters stand behind their row group.
+            for c in footer[4][g - 1][1] if g else []: end_of_data = max(end_of_data, c[3].get(14, 0) + c[3].get(15, 0))
             for c, chunk in enumerate(group[1]):
                 meta = chunk[3]
                 where = "%s: row group %d, %s" % (name, g, b".".join(meta[3]).decode())

@@ -66,6 +66,7 @@ import Testing
                 options.keepRequired = random.chance(50)
                 options.parseZoned = random.chance(70)
                 options.statistics = random.chance(80)
+                options.bloomFilters = random.chance(30) ? ["*"] : random.chance(30) ? ["c0", "c1.f0"] : []
                 let cuts = (0..<random.int(0...4)).map { _ in Int(random.int(0...Int64(rows))) }
                 try oracle.add("random-\(i)", random.chance(50) ? inSourceStorage(column) : column, options, cuts: cuts)
             }

@@ -280,7 +280,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.check(bucket, resource["name"])
                 id = secrets.token_hex(8)
                 sessions[id] = {"bucket": bucket, "resource": resource, "match": self.query.get("ifGenerationMatch"), "data": bytearray(), "done": None}
-            return self.answer(200, {}, headers=[("Location", f"http://127.0.0.1:{arguments.port}/session/{id}")])
+            return self.answer(200, {}, headers=[("Location", f"http://{self.headers['Host']}/session/{id}")])
         raise Refusal(400, "invalid", "Unknown uploadType")
 
     def session(self, id):

@@ -37,6 +37,9 @@ final class ColumnChunkWriter {
     private let definitionWidth: Int
     private let repetitionWidth: Int
 
+    /// nil: the column gets none.
+    private var filter: BloomFilter?
+
     private var definition = LevelBuffer()
     private var repetition = LevelBuffer()
     private var openRows = 0
@@ -62,13 +65,14 @@ final class ColumnChunkWriter {
             case .byteArray: BytesEncoder(limits, order: .unsigned, prefixed: true)
             case .fixedBytes: BytesEncoder(limits, order: leaf.order == .signedBytes ? .signed : .unsigned, prefixed: false)
             }
+        if options.wantsBloomFilter(leaf) { filter = BloomFilter(falsePositives: options.bloomFalsePositives) }
         definitionWidth = HybridEncoder.width(of: leaf.maxDefinition)
         repetitionWidth = HybridEncoder.width(of: leaf.maxRepetition)
     }
 
     private var maxDefinition: UInt8 { UInt8(leaf.maxDefinition) }
 
-    var memory: Int { encoder.memory + definition.memory + repetition.memory + pages.capacity + records.count * 128 }
+    var memory: Int { encoder.memory + definition.memory + repetition.memory + pages.capacity + records.count * 128 + (filter?.memory ?? 0) }
 
     /// What the chunk would take if it ended now.
     var encodedBytes: Int {
@@ -83,6 +87,8 @@ final class ColumnChunkWriter {
     /// Appends `rows` rows of the block from the cursor on, and moves the cursor behind them.
     func append(_ block: LeafBlock, rows total: Int, from cursor: inout BlockCursor, _ scratch: EncoderScratch) throws(ConnectorError) {
         var left = total
+        let first = cursor.value
+        defer { filter?.insert(block.values, first..<cursor.value, leaf.physical) }
         while left > 0 {
             var (rows, slots) = rowsFitting(block, cursor.slot, left)
             var values = block.definition.count(of: maxDefinition, in: cursor.slot..<cursor.slot + slots)
@@ -241,6 +247,9 @@ final class ColumnChunkWriter {
     }
 
     // MARK: The chunk
+
+    /// The bloom filter of the chunk that ended, as it stands in the file.
+    func takeFilter() -> [UInt8]? { filter?.take() }
 
     /// Ends the chunk: appends its pages to `out`, whose first byte is at `fileOffset` of the file, and starts the next one.
     func finish(into out: inout [UInt8], fileOffset: Int, _ scratch: EncoderScratch) throws(ConnectorError) -> ColumnChunkRecord {

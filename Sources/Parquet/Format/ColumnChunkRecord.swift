@@ -10,6 +10,8 @@ struct ColumnChunkRecord {
     var pages: [PageRecord]
     var dataPages: [(encoding: Int, count: Int)]
 
+    /// Set when the row group has been written.
+    var bloomFilter: (offset: Int, length: Int)?
     /// Set when the page index has been written.
     var columnIndex: (offset: Int, length: Int)?
     var offsetIndex: (offset: Int, length: Int)?
@@ -55,6 +57,10 @@ struct ColumnChunkRecord {
                 $0.i32(1, $1.page)
                 $0.i32(2, $1.encoding)
                 $0.i32(3, $1.count)
+            }
+            if let bloomFilter {
+                out.i64(14, bloomFilter.offset)
+                out.i32(15, bloomFilter.length)
             }
         }
         if let offsetIndex {

@@ -90,12 +90,7 @@ extension AivenFileConfiguration {
     private func format(_ compression: String) -> FileFormat {
         let options = ConnectJSONOptions(schemasEnabled: false)
         switch type.lowercased() {
-        case "parquet":
-            var options = ParquetOptions()
-            options.codec = ParquetOptions.Codec(rawValue: compression.lowercased()) ?? .none
-            options.rowGroupRows = rowGroupRows
-            options.rowGroupBytes = Int(rowGroupBytes)
-            return .parquet(options)
+        case "parquet": return .parquet(parquet.options(ParquetOptions.Codec(rawValue: compression.lowercased()) ?? .none))
         case "avro": return .avro(AvroCodec(rawValue: avroCodec.lowercased()) ?? .null, connectMetadata: true)
         case "json": return .text(.jsonArray, options, Self.compression(compression))
         case "jsonl": return .text(.jsonLines, options, Self.compression(compression))
@@ -139,7 +134,8 @@ extension AivenFileConfiguration {
         plan.maxUncommitted = maxUncommitted
         plan.retryBackoff = kafkaRetryBackoff ?? 5000
         plan.flushOnStop = flushOnStop
-        plan.remembersSchemas = isSchemaless && (isParquet || isAvro)
+        if isSchemaless, isParquet || isAvro { plan.schemaless = isParquet && parquet.schemalessIsText ? .text : .columns }
+        if dropsPartitionFields { plan.droppedFields = DirectoryColumns.names(prefix + template.sample) }
         if !naming.isMetAgain {
             plan.warnings.append(
                 "The names of file.name.template depend on the wall clock or a counter, so that after a crash the records of files that were stored last may be stored once more; names of {{start_offset}} and record times (file.name.timestamp.source=EVENT) are met again"

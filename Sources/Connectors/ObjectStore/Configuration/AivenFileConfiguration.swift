@@ -60,11 +60,12 @@ struct AivenFileConfiguration: ConfigurationSection {
     @Field(
         "payload.path", default: "", doc: "Write this member of the value instead of the whole: after takes the new row out of a change event", group: "Sluice")
     var payloadPath: String
-    @Field("parquet.row.group.rows", default: "1048576", importance: .low, doc: "Rows of one Parquet row group", group: "Sluice", check: .atLeast(1))
-    var rowGroupRows: Int
     @Field(
-        "parquet.row.group.bytes", default: "134217728", importance: .low, doc: "Bytes of one Parquet row group before compression", group: "Sluice",
-        check: .atLeast(65_536)) var rowGroupBytes: Int64
+        "partition.drop.field", default: "false", importance: .low,
+        doc:
+            "Leave columns out of files that their directories show already (year of year=2026/): Athena and BigQuery refuse a table that has a column twice",
+        group: "Sluice") var dropsPartitionFields: Bool
+    let parquet = ParquetConfiguration()
 
     // MARK: The task
     @Field(

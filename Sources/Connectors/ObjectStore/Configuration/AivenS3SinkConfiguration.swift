@@ -13,6 +13,7 @@ public struct AivenS3SinkConfiguration: ConnectConfiguration {
     @Field(
         "aws.s3.region", doc: "The bucket's region; unset: of the environment or profile, or us-east-1. When the service names another, it is adopted",
         group: "AWS", aliases: ["aws_s3_region"]) var region: String?
+    let trust = TrustConfiguration()
     @Field("s3.bucket.create", default: "false", doc: "Create the bucket when it does not exist", group: "Sluice") var createBucket: Bool
 
     // MARK: Credentials
@@ -63,7 +64,7 @@ public struct AivenS3SinkConfiguration: ConnectConfiguration {
     var fields: [String]
 
     public func crossCheck() -> [Diagnostic] {
-        var findings = files.findings(fields: fields, compression: compression, prefix: "", template: template)
+        var findings = files.findings(fields: fields, compression: compression, prefix: "", template: template) + trust.findings
         if (accessKey == nil) != (secretKey == nil) {
             findings.append(
                 Diagnostic(
@@ -107,7 +108,7 @@ public struct AivenS3SinkConfiguration: ConnectConfiguration {
             credentials.stsEndpoint = stsEndpoint
             return S3Client.Settings(
                 endpoint: try location, region: region, credentials: credentials,
-                retry: RetryPolicy(retries: backoffMaxRetries, base: backoffDelay, cap: backoffMaxDelay))
+                retry: RetryPolicy(retries: backoffMaxRetries, base: backoffDelay, cap: backoffMaxDelay), trust: trust.file)
         }
     }
 

@@ -10,6 +10,7 @@ public struct GCSSinkConfiguration: ConnectConfiguration {
         "gcs.endpoint", importance: .low,
         doc: "Another endpoint than Google's: an emulator or a private one (http://127.0.0.1:9023). STORAGE_EMULATOR_HOST is read too", group: "GCS")
     var endpoint: String?
+    let trust = TrustConfiguration()
     @Field(
         "gcs.object.content.encoding", importance: .low,
         doc: "The Content-Encoding of objects. With gzip, Cloud Storage decompresses on download: never set it on Parquet", group: "GCS") var contentEncoding:
@@ -74,7 +75,7 @@ public struct GCSSinkConfiguration: ConnectConfiguration {
         check: Check(recommended: OutputFields.Field.allCases.map(\.rawValue), AivenFileConfiguration.fieldsProblem)) var fields: [String]
 
     public func crossCheck() -> [Diagnostic] {
-        var findings = files.findings(fields: fields, compression: compression, prefix: prefix)
+        var findings = files.findings(fields: fields, compression: compression, prefix: prefix) + trust.findings
         let given = [credentialsPath != nil, credentialsJSON != nil, credentialsDefault != nil].count { $0 }
         if given > 1 {
             findings.append(
@@ -111,7 +112,7 @@ public struct GCSSinkConfiguration: ConnectConfiguration {
                 endpoint: try location, credentials: chain,
                 retry: GCSRetry(
                     initialDelay: retryInitialDelay, multiplier: retryMultiplier, maxDelay: retryMaxDelay, totalTimeout: retryTotalTimeout,
-                    maxAttempts: retryMaxAttempts), userAgent: userAgent)
+                    maxAttempts: retryMaxAttempts), userAgent: userAgent, trust: trust.file)
         }
     }
 

@@ -15,7 +15,9 @@ extension S3SinkConfiguration {
             plan.flushOnStop = flushOnStop
             plan.orphanAge = orphanAge
             plan.watermarkInterval = watermarkInterval
-            plan.remembersSchemas = needsSchemaMemory
+            plan.schemaless = schemaless
+            plan.reportsNulls = reportNullValues && deadLetterTopic?.isEmpty == false && errorsTolerance == "all"
+            if dropsPartitionFields { plan.droppedFields = try directoryColumns }
             if !ignoredKeys.isEmpty { plan.notices.append("These keys are accepted and change nothing: \(ignoredKeys.joined(separator: ", "))") }
             if rotateInterval > 0, !Partitioner(kind).extractsTimes {
                 plan.warnings.append("rotate.interval.ms is ignored: it needs a time partitioner (partitioner.class), which knows the time of a record")

@@ -15,6 +15,7 @@ extension S3SinkConfiguration {
             }
         }
         check("store.url") { _ = try location }
+        findings += trust.findings
         if accessKey.isEmpty != secretKey.value.isEmpty {
             findings.append(
                 Diagnostic(
@@ -114,24 +115,8 @@ extension S3SinkConfiguration {
             let gzip = compressionType == "gzip" ? GzipLevel(value: Int32(compressionLevel)) : nil
             switch format.name.split(separator: ".").last.map({ $0.lowercased() }) {
             case "parquetformat", "parquet":
-                var options = ParquetOptions()
                 let codec = parquetCodec.lowercased()
-                options.codec = codec == "uncompressed" ? .none : ParquetOptions.Codec(rawValue: codec) ?? .snappy
-                options.rowGroupRows = rowGroupRows
-                options.rowGroupBytes = Int(rowGroupBytes)
-                options.compressionLevel = parquetLevel
-                options.pageVersion = .init(rawValue: parquetPages) ?? .v1
-                options.timestampEncoding = .init(rawValue: parquetTimestamps) ?? .micros
-                options.timestampLocalAsUTC = parquetLocalAsUTC
-                options.parseZoned = parquetParsesZoned
-                options.decimalEncoding = .init(rawValue: parquetDecimals) ?? .compact
-                options.variableScaleDecimal = .init(rawValue: parquetVariableDecimals) ?? .string
-                options.keepRequired = parquetKeepsRequired
-                options.uuid = .init(rawValue: parquetUUIDs) ?? .string
-                options.jsonAnnotation = parquetJSON
-                options.geometry = .init(rawValue: parquetGeometry) ?? .struct
-                options.fieldNames = .init(rawValue: parquetNames) ?? .keep
-                return .parquet(options)
+                return .parquet(parquet.options(codec == "uncompressed" ? .none : ParquetOptions.Codec(rawValue: codec) ?? .snappy))
             case "jsonformat", "json", "jsonl":
                 return .json(
                     ConnectJSONOptions(schemasEnabled: false, decimalFormat: decimalFormat.uppercased() == "NUMERIC" ? .numeric : .base64), gzip,
@@ -152,11 +137,13 @@ extension S3SinkConfiguration {
         }
     }
 
-    /// Files have columns, and the values do not say which.
-    var needsSchemaMemory: Bool {
+    /// What becomes of values that do not say which columns they have.
+    var schemaless: SinkPlan.Schemaless? {
+        guard isSchemaless else { return nil }
         switch try? fileFormat {
-        case .parquet, .avro: isSchemaless
-        default: false
+        case .parquet: return parquet.schemalessIsText ? .text : .columns
+        case .avro: return .columns
+        default: return nil
         }
     }
 
@@ -216,6 +203,25 @@ extension S3SinkConfiguration {
         }
     }
 
+    /// Columns that readers take from the directories of this configuration.
+    var directoryColumns: Set<String> {
+        get throws {
+            let sample =
+                switch try partitionerKind {
+                case .default: "partition=0"
+                case .fields(let fields): fields.sample
+                case .time(let times): times.sample
+                case .template: ""
+                }
+            var path = "\(topicsDirectory)/\(sample)"
+            if directoryDelimiter != "/" { path = path.split(separator: directoryDelimiter).joined(separator: "/") }
+            // A template may leave the partitioner's directory out.
+            guard let template = try naming.template else { return DirectoryColumns.names(path) }
+            let shown = fileNameTemplate.contains("{{directory}}") ? path : topicsDirectory
+            return DirectoryColumns.names("\(shown)/\(template.sample)")
+        }
+    }
+
     // MARK: Rotation
 
     var rotationPolicy: PartitionRotation.Policy {
@@ -250,7 +256,7 @@ extension S3SinkConfiguration {
         return S3Client.Settings(
             endpoint: endpoint, region: region, credentials: credentials, retry: RetryPolicy(retries: partRetries, base: retryBackoff),
             payloadSigning: .init(rawValue: payloadSigning) ?? .auto, expectContinue: expectContinue, sendMD5: sendDigest,
-            proxy: proxyURL.isEmpty ? nil : proxyURL, proxyUser: proxyUser, proxyPassword: proxyUser == nil ? nil : proxyPassword)
+            trust: trust.file, proxy: proxyURL.isEmpty ? nil : proxyURL, proxyUser: proxyUser, proxyPassword: proxyUser == nil ? nil : proxyPassword)
     }
 
     /// The role to take on: Confluent's keys of its provider class, or Aiven's.

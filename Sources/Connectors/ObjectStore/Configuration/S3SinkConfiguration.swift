@@ -72,6 +72,7 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     @Field("s3.proxy.url", default: "", importance: .low, doc: "The proxy for requests, as http://host:port", group: "S3") var proxyURL: String
     @Field("s3.proxy.user", importance: .low, doc: "The user name for the proxy", group: "S3") var proxyUser: String?
     @Field("s3.proxy.password", default: "[hidden]", importance: .low, doc: "The password for the proxy", group: "S3") var proxyPassword: Secret
+    let trust = TrustConfiguration()
     @Field("s3.ssea.name", default: "", importance: .low, doc: "Server-side encryption: AES256 or aws:kms", group: "S3", aliases: ["aws.s3.sse.algorithm"])
     var encryption: String
     @Field("s3.sse.kms.key.id", default: "", importance: .low, doc: "The KMS key when s3.ssea.name is aws:kms", group: "S3") var kmsKey: String
@@ -169,6 +170,11 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         doc: "How field values enter directory names: none (as they are), hive (percent-escaped, null as __HIVE_DEFAULT_PARTITION__)", group: "Sluice",
         check: .oneOf(["none", "hive"])) var valueEscape: String
     @Field(
+        "partition.drop.field", default: "false", importance: .low,
+        doc:
+            "Leave columns out of files that their directories show already (year of year=2026/): Athena and BigQuery refuse a table that has a column twice",
+        group: "Sluice") var dropsPartitionFields: Bool
+    @Field(
         "file.name.template", default: "",
         doc: "Replaces the whole object name but topics.dir: {{topic}}, {{table}}, {{partition}}, {{start_offset}}, {{timestamp:format=...}}, {{directory}}",
         group: "Sluice") var fileNameTemplate: String
@@ -180,49 +186,7 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     @Field(
         "parquet.codec", default: "snappy", importance: .low, doc: "Compression of Parquet pages: none, snappy, gzip, zstd, lz4", group: "Connector",
         check: .oneOfIgnoringCase(["none", "uncompressed", "snappy", "gzip", "zstd", "lz4"])) var parquetCodec: String
-    @Field("parquet.row.group.rows", default: "1048576", importance: .low, doc: "Rows of one Parquet row group", group: "Sluice", check: .atLeast(1))
-    var rowGroupRows: Int
-    @Field(
-        "parquet.row.group.bytes", default: "134217728", importance: .low, doc: "Bytes of one Parquet row group before compression", group: "Sluice",
-        check: .atLeast(65_536)) var rowGroupBytes: Int64
-    @Field(
-        "parquet.compression.level", importance: .low, doc: "The codec's level; without one zstd 3, gzip 6", group: "Sluice", check: .between(-7, 22))
-    var parquetLevel: Int?
-    @Field(
-        "parquet.page.version", default: "v1", importance: .low, doc: "The version of data pages", group: "Sluice", check: .oneOf(["v1", "v2"]))
-    var parquetPages: String
-    @Field(
-        "parquet.timestamp.as", default: "micros", importance: .low,
-        doc: "What timestamps become: micros, nanos (NanoTimestamp keeps its digits), string (ISO text)", group: "Sluice",
-        check: .oneOf(["micros", "nanos", "string"]), aliases: ["timestamp.as"]) var parquetTimestamps: String
-    @Field(
-        "parquet.timestamp.local.as.utc", default: "true", importance: .low,
-        doc: "Mark timestamps without a zone as UTC, so that readers without logical types see timestamps", group: "Sluice") var parquetLocalAsUTC: Bool
-    @Field(
-        "parquet.parse.zoned", default: "true", importance: .low, doc: "Write a ZonedTimestamp as a timestamp and not as text", group: "Sluice",
-        aliases: ["parse.zoned"]) var parquetParsesZoned: Bool
-    @Field(
-        "parquet.decimal.encoding", default: "compact", importance: .low,
-        doc: "Decimals in INT32 and INT64 where they fit (compact), or always in bytes (legacy)",
-        group: "Sluice", check: .oneOf(["compact", "legacy"])) var parquetDecimals: String
-    @Field(
-        "parquet.variable.scale.decimal", default: "string", importance: .low, doc: "What decimals without a fixed scale become: string or double",
-        group: "Sluice", check: .oneOf(["string", "double"])) var parquetVariableDecimals: String
-    @Field(
-        "parquet.keep.required", default: "false", importance: .low, doc: "Keep required fields required; off, since a NOT NULL dropped later breaks readers",
-        group: "Sluice") var parquetKeepsRequired: Bool
-    @Field(
-        "parquet.uuid", default: "string", importance: .low, doc: "UUIDs as text (string) or as 16 bytes (fixed)", group: "Sluice",
-        check: .oneOf(["string", "fixed"])) var parquetUUIDs: String
-    @Field(
-        "parquet.geometry", default: "struct", importance: .low,
-        doc: "What geometries become: struct (wkb and srid, as Debezium has them), wkb (bytes), wkt (text)", group: "Sluice",
-        check: .oneOf(["struct", "wkb", "wkt"])) var parquetGeometry: String
-    @Field("parquet.json.annotation", default: "false", importance: .low, doc: "Annotate JSON text as JSON instead of STRING", group: "Sluice")
-    var parquetJSON: Bool
-    @Field(
-        "parquet.field.names", default: "keep", importance: .low, doc: "Names of columns: keep, lower, or sanitize ([A-Za-z0-9_], no two alike but for case)",
-        group: "Sluice", check: .oneOf(["keep", "lower", "sanitize"])) var parquetNames: String
+    let parquet = ParquetConfiguration()
     @Field(
         "s3.compression.type", default: "none", importance: .low, doc: "Compression of JSON and byte files: none or gzip", group: "S3",
         check: .oneOf(["none", "gzip"])) var compressionType: String
@@ -240,7 +204,8 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         check: .oneOfIgnoringCase(["fail", "ignore", "write"])) var nullValues: String
     @Field(
         "report.null.values.to.dlq", default: "true", importance: .low,
-        doc: "With behavior.on.null.values=fail, hand null values to the dead letter queue when errors are tolerated", group: "S3") var reportNullValues: Bool
+        doc: "With behavior.on.null.values=ignore, hand records without a value to the dead letter queue, where there is one", group: "S3")
+    var reportNullValues: Bool
     @Field(
         "payload.path", default: "", doc: "Write this member of the value instead of the whole: after takes the new row out of a change event", group: "Sluice")
     var payloadPath: String
@@ -248,6 +213,8 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     // The framework's keys; whether values came without a schema decides the order of JSON members.
     @Field("value.converter", doc: "The converter of values", listed: false) var valueConverter: ClassName?
     @Field("value.converter.schemas.enable", default: "true", doc: "Whether values bring schemas", listed: false) var valueSchemas: Bool
+    @Field("errors.tolerance", default: "none", doc: "Whether bad records are passed over", listed: false) var errorsTolerance: String
+    @Field("errors.deadletterqueue.topic.name", doc: "The topic of records that cannot be written", listed: false) var deadLetterTopic: String?
 
     // MARK: Accepted
     @Field(

@@ -84,7 +84,10 @@ struct ParquetFile: FileEncoder {
 
     init(_ schema: Schema, _ options: ParquetOptions) throws {
         wrapper = schema.type == .struct ? nil : .struct([Schema.Field("value", schema)])
-        writer = try ParquetWriter(schema: wrapper ?? schema, options: options)
+        var text = JSONWriter()
+        ConnectJSONSchema.write(schema, ConnectJSONOptions(), to: &text)
+        writer = try ParquetWriter(
+            schema: wrapper ?? schema, options: options, metadata: [("kafka-schema", String(decoding: text.take(), as: UTF8.self))])
     }
 
     mutating func append(_ values: Column) throws {

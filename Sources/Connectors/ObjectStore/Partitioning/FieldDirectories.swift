@@ -22,6 +22,9 @@ struct FieldDirectories {
         codes = fields.map { _ in FieldCodes() }
     }
 
+    /// What a directory looks like.
+    var sample: String { fields.map { "\(escape.text($0.name))=0" }.joined(separator: delimiter) }
+
     mutating func assign(_ batch: ConsumedBatch, value: Column?, nulls: Bitmap?, _ intern: (String) -> Int32) -> Partitioner.Result {
         let count = batch.batch.count
         var rows = [Int32](repeating: Partitioner.Rows.rejected, count: count)

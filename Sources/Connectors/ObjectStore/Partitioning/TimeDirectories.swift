@@ -20,6 +20,9 @@ struct TimeDirectories {
         self.extractor = extractor
     }
 
+    /// What a directory looks like.
+    var sample: String { format.text(localMilliseconds: 0) }
+
     mutating func assign(
         _ batch: ConsumedBatch, value: Column?, nulls: Bitmap?, now: Int64, _ intern: (String) -> Int32
     ) -> Partitioner.Result {

@@ -36,6 +36,25 @@ final class Lane {
         return try composer.column(consumed, value: value, nulls: nulls, lastSchema: lastValueSchema)
     }
 
+    private var whole: Schema?
+    private var kept: (schema: Schema, fields: [Int])?
+
+    /// The column without members of these names (in lower case).
+    func dropping(_ names: Set<String>, from column: Column) -> Column {
+        guard column.schema.type == .struct else { return column }
+        // One instance as long as the schema stays, so that comparing stays cheap.
+        if whole !== column.schema, whole != column.schema {
+            let schema = column.schema, fields = schema.fields.indices.filter { !names.contains(schema.fields[$0].name.lowercased()) }
+            let shorter = Schema(
+                .struct, optional: schema.isOptional, name: schema.name, version: schema.version, parameters: schema.parameters,
+                fields: fields.map { schema.fields[$0] })
+            (whole, kept) = (schema, fields.count == schema.fields.count ? nil : (shorter, fields))
+        }
+        guard let kept else { return column }
+        return Column(
+            kept.schema, count: column.count, .struct(kept.fields.map { column.child(at: $0) }), validity: column.validRows, unavailable: column.unavailable)
+    }
+
     func name(_ directory: Int32) -> String { partitioner.names[Int(directory)] }
 
     /// Opens a file or puts back one that changed.

@@ -169,6 +169,11 @@ struct NameTemplate: Sendable {
         }.joined()
     }
 
+    /// What a name looks like.
+    var sample: String {
+        text(topic: "t", partition: 0, directory: groups.map { _ in "0" }.joined(separator: Self.separator), start: 0, timestamp: 0)
+    }
+
     private func pad(_ value: Int64, _ width: Int) -> String {
         let digits = String(value)
         return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits

@@ -41,7 +41,7 @@ public struct ObjectStoreSinkTask: SinkTask {
             store: store, naming: plan.naming, partSize: plan.partSize, conditional: plan.conditional, retryBackoff: .milliseconds(plan.retryBackoff),
             tags: plan.tags, progress: progress, metrics: metrics, log: context.log)
         writerContext = WriterContext(
-            connector: context.connector, plan: plan, schemas: plan.remembersSchemas ? SchemaMemory(directory: context.scratchDirectory) : nil,
+            connector: context.connector, plan: plan, schemas: plan.schemaless == .columns ? SchemaMemory(directory: context.scratchDirectory) : nil,
             uploads: uploads, reject: context.reject, clock: clock)
         for notice in plan.notices { context.log.info(notice) }
         for warning in plan.warnings { context.log.warn(warning) }

@@ -14,6 +14,7 @@ extension PartitionWriter {
         if case .recordField = context.plan.naming.times {
             nameTimes = context.plan.naming.times.times(consumed, value: value, nulls: nulls, now: now).0
         }
+        if context.plan.schemaless == .text { value = try value.map(JSONTexts.column) }
         if let output = context.plan.output {
             let whole = value
             value = try lane.compose(output, consumed, value, nulls)
@@ -22,6 +23,7 @@ extension PartitionWriter {
         } else if let value {
             lane.lastValueSchema = value.schema
         }
+        if !context.plan.droppedFields.isEmpty { value = value.map { lane.dropping(context.plan.droppedFields, from: $0) } }
         var placed = PlacedBatch(
             batch: consumed, value: value, nulls: nulls, keys: context.plan.formats.storesKeys ? consumed.batch.key : nil,
             headers: context.plan.formats.storesHeaders ? HeaderRows.column(consumed.batch) : nil, directories: assigned.rows, times: assigned.times,
@@ -34,7 +36,8 @@ extension PartitionWriter {
         }
         if context.plan.formats.storesKeys { rejects += missingKeys(consumed, except: Set(rejects.map(\.row))) }
         if nulls == nil, rejects.isEmpty { return (placed, []) }
-        if let nulls, context.plan.nulls == .fail {
+        let reportsNulls = context.plan.nulls == .fail || context.plan.nulls == .ignore && context.plan.reportsNulls
+        if let nulls, reportsNulls {
             let placeable = Set(rejects.map(\.row))
             rejects += nulls.setPositions.filter { !placeable.contains($0) }.map { ($0, Payload.nullError(partition, consumed.offsets[$0])) }
         }
@@ -42,7 +45,7 @@ extension PartitionWriter {
         let refused = Set(rejects.map(\.row))
         // An ignored null record may have no directory: its fields would have told it.
         let kept = (0..<placed.count).filter { !refused.contains($0) && placed.directories[$0] != Partitioner.Rows.rejected }
-        context.uploads.metrics.ignored(records: context.plan.nulls == .ignore ? nulls?.setCount ?? 0 : 0)
+        context.uploads.metrics.ignored(records: context.plan.nulls == .ignore && !reportsNulls ? nulls?.setCount ?? 0 : 0)
         let offsets = rejects.map { (offset: consumed.offsets[$0.row], error: $0.error) }
         return (kept.count == placed.count ? placed : placed.select(kept), offsets)
     }

@@ -31,8 +31,18 @@ struct SinkPlan: Sendable {
     var flushOnStop = false
     /// Milliseconds after which an unfinished upload is nobody's; negative: they are left alone.
     var orphanAge: Int64 = -1
-    /// Values come without schemas and files have columns: their union is kept.
-    var remembersSchemas = false
+    enum Schemaless: Sendable {
+        /// The union of their members is kept, as columns.
+        case columns
+        /// One column of JSON text.
+        case text
+    }
+    /// Values come without schemas and files have columns; nil: they come with schemas, or files have no columns.
+    var schemaless: Schemaless?
+    /// Columns that directories show already and files leave out, in lower case.
+    var droppedFields: Set<String> = []
+    /// Records without a value that are ignored go to the dead letter queue.
+    var reportsNulls = false
     /// Milliseconds between watermark objects; negative: there are none.
     var watermarkInterval: Int64 = -1
     /// Said when the task is made.

@@ -1,6 +1,6 @@
 import COpenSSL
 
-/// Hashes of OpenSSL, and CRC32C.
+/// Hashes of OpenSSL, and CRC32C, as headers want them.
 enum Digest {
     static func sha256(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_sha256(), 32) }
     static func md5(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_md5(), 16) }
@@ -54,42 +54,6 @@ enum Digest {
         base64([UInt8(crc >> 24), UInt8(crc >> 16 & 255), UInt8(crc >> 8 & 255), UInt8(crc & 255)])
     }
 
-    /// Eight tables, eight bytes a step. `continuing` is the CRC of the bytes before these.
-    static func crc32c(_ bytes: [UInt8], continuing previous: UInt32 = 0) -> UInt32 {
-        var crc = ~previous
-        crcTables.withUnsafeBufferPointer { t in
-            bytes.withUnsafeBytes { b in
-                var i = 0
-                while i + 8 <= b.count {
-                    let word = b.loadUnaligned(fromByteOffset: i, as: UInt64.self).littleEndian ^ UInt64(crc)
-                    crc =
-                        t[7 * 256 + Int(word & 255)] ^ t[6 * 256 + Int(word >> 8 & 255)] ^ t[5 * 256 + Int(word >> 16 & 255)]
-                        ^ t[4 * 256 + Int(word >> 24 & 255)] ^ t[3 * 256 + Int(word >> 32 & 255)] ^ t[2 * 256 + Int(word >> 40 & 255)]
-                        ^ t[256 + Int(word >> 48 & 255)] ^ t[Int(word >> 56)]
-                    i += 8
-                }
-                while i < b.count {
-                    crc = crc >> 8 ^ t[Int((crc ^ UInt32(b[i])) & 255)]
-                    i += 1
-                }
-            }
-        }
-        return ~crc
-    }
-
-    private static let crcTables: [UInt32] = {
-        var tables = [UInt32](repeating: 0, count: 8 * 256)
-        for i in 0..<256 {
-            var crc = UInt32(i)
-            for _ in 0..<8 { crc = crc & 1 != 0 ? crc >> 1 ^ 0x82F6_3B78 : crc >> 1 }
-            tables[i] = crc
-        }
-        for i in 0..<256 {
-            for table in 1..<8 {
-                let previous = tables[(table - 1) * 256 + i]
-                tables[table * 256 + i] = previous >> 8 ^ tables[Int(previous & 255)]
-            }
-        }
-        return tables
-    }()
+    /// `continuing` is the CRC of the bytes before these.
+    static func crc32c(_ bytes: [UInt8], continuing previous: UInt32 = 0) -> UInt32 { bytes.withUnsafeBytes { CRC32C.of($0, continuing: previous) } }
 }

@@ -26,10 +26,12 @@ final class GCSClient: Sendable {
         var credentials: GoogleCredentialChain
         var retry = GCSRetry()
         var userAgent = "sluice"
+        /// A PEM file of the certificates to trust.
+        var trust: String?
     }
 
     let settings: Settings
-    private let transport = HTTPTransport()
+    private let transport: HTTPTransport
     private let pool: BlockingPool
     private let log: Logger
     private let onRetry: @Sendable (_ code: String) -> Void
@@ -39,6 +41,7 @@ final class GCSClient: Sendable {
 
     init(_ settings: Settings, pool: BlockingPool, log: Logger, onRetry: @escaping @Sendable (String) -> Void = { _ in }) {
         self.settings = settings
+        transport = HTTPTransport(trust: settings.trust)
         self.pool = pool
         self.log = log
         self.onRetry = onRetry

@@ -32,6 +32,8 @@ final class S3Client: Sendable {
         var payloadSigning = PayloadSigning.auto
         var expectContinue = true
         var sendMD5 = false
+        /// A PEM file of the certificates to trust.
+        var trust: String?
         var proxy: String?
         var proxyUser: String?
         var proxyPassword: Secret?
@@ -55,7 +57,7 @@ final class S3Client: Sendable {
     }
 
     let settings: Settings
-    private let transport = HTTPTransport()
+    private let transport: HTTPTransport
     private let pool: BlockingPool
     private let learned: Mutex<Learned>
     let credentials: CredentialProvider
@@ -68,11 +70,13 @@ final class S3Client: Sendable {
         self.log = log
         self.onRetry = onRetry
         learned = Mutex(Learned(region: settings.region))
+        let transport = HTTPTransport(trust: settings.trust ?? settings.credentials.namedTrust())
+        self.transport = transport
         let proxy = settings.proxyRequest
         credentials = CredentialProvider(
             settings.credentials,
             CredentialHTTP(
-                exchange: { [transport] request in
+                exchange: { request in
                     // Services on this host or network are not behind the proxy.
                     let request = request.url.hasPrefix("https://") ? proxy(request) : request
                     return try await pool.run { cancel in try transport.perform(request, cancel: cancel) }

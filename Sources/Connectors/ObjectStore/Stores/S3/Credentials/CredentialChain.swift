@@ -45,6 +45,9 @@ struct CredentialChain: Sendable {
     /// The region the environment or profile names, for messages and defaults.
     func namedRegion() -> String? { value("AWS_REGION") ?? value("AWS_DEFAULT_REGION") ?? profiles.settings(profiles.name)["region"] }
 
+    /// The certificates to trust, a PEM file, as the environment or profile names it.
+    func namedTrust() -> String? { value("AWS_CA_BUNDLE") ?? profiles.settings(profiles.name)["ca_bundle"] }
+
     private func value(_ name: String) -> String? { environment(name).flatMap { $0.isEmpty ? nil : $0 } }
     private var sts: STS { STS(region: region, endpoint: stsEndpoint ?? value("AWS_ENDPOINT_URL_STS")) }
     private var profiles: Profiles { Profiles(value: value) }
