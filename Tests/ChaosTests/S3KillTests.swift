@@ -31,12 +31,12 @@ import TestSupport
         Step(what: "after complete", matches: { $0.isComplete }, forwarding: true),
     ]
 
-    private static func sinks(_ prefix: String, records: Int, bytes: Int) -> [Sink] {
+    private static func sinks(_ prefix: String, records: Int, bytes: Int, milliseconds: Int) -> [Sink] {
         let unlimited = ["flush.size": "1000000"]
         let rotations = [
             ("flush", ["flush.size": String(records)]), ("bytes", unlimited.merging(["file.max.bytes": String(bytes)]) { $1 }),
-            ("age", unlimited.merging(["file.max.age.ms": "400"]) { $1 }),
-            ("schedule", unlimited.merging(["rotate.schedule.interval.ms": "500", "timezone": "UTC"]) { $1 }),
+            ("age", unlimited.merging(["file.max.age.ms": String(milliseconds)]) { $1 }),
+            ("schedule", unlimited.merging(["rotate.schedule.interval.ms": String(milliseconds), "timezone": "UTC"]) { $1 }),
         ]
         // Sizes and ages are each file's own: one is cut while the others stay open.
         let five = ["partitioner.class": "FieldPartitioner", "partition.field.name": "k"]
@@ -139,7 +139,8 @@ import TestSupport
                     expected += sinks.map { "\($0.name) \(run.count)" }
                 }
 
-                let small = Self.sinks("small", records: 70, bytes: 2000)
+                // Every directory gets more than a file of bytes each time: one file at least is due.
+                let small = Self.sinks("small", records: 70, bytes: 1000, milliseconds: 400)
                 let shared = try Run("\(directory)/small", topic: "small", small, connection)
                 for sink in small {
                     for step in Self.puts {
@@ -149,11 +150,12 @@ import TestSupport
                 }
                 try await finish(shared, small)
 
-                for (i, sink) in Self.sinks("large", records: 300, bytes: 5_500_000).enumerated() {
+                // Wherever the clock cuts what comes, one file is larger than a part.
+                for (i, sink) in Self.sinks("large", records: 300, bytes: 5_500_000, milliseconds: 3000).enumerated() {
                     let run = try Run("\(directory)/\(sink.name)", topic: "large", [sink], connection)
                     let steps = rounds == 0 ? [Self.uploads[(i + i / 4) % 4]] : (0..<rounds).flatMap { _ in Self.uploads }
                     for step in steps {
-                        try run.produce(300, padding: 100_000)
+                        try run.produce(600, padding: 100_000)
                         try await kill(run, sink, step)
                     }
                     try await finish(run, [sink])
