@@ -26,7 +26,23 @@ first_half() {
   say "the snapshot is in the lake"
 }
 
+# From here on the database keeps a journal of its own, by triggers in the same transactions: what a history made of the lake must equal.
+start_journal() {
+  psql -qX <<'SQL'
+create schema audit;
+create table audit.journal (seq bigserial primary key, of_table text, id int, image jsonb);
+create function audit.note() returns trigger language plpgsql as $$ begin
+  insert into audit.journal (of_table, id, image) values (tg_table_name, coalesce(new.id, old.id), to_jsonb(new));
+  return null;
+end $$;
+create trigger journal after insert or update or delete on customers for each row execute function audit.note();
+create trigger journal after insert or update or delete on accounts for each row execute function audit.note();
+insert into audit.journal (of_table, id, image) select 'customers', id, to_jsonb(c) from customers c union all select 'accounts', id, to_jsonb(a) from accounts a;
+SQL
+}
+
 second_half() {
+  start_journal
   generate --seed 2 &
   local generator=$!
   sleep 0.3

@@ -1,2 +1,2 @@
-select customer_id, first_name, last_name, email, dbt_valid_from as effective_from, dbt_valid_to as effective_to, dbt_valid_to is null as is_current
-from {{ ref('customers_snapshot') }}
+select id as customer_id, first_name, last_name, email, effective_from, effective_to, is_current, from_lsn, to_lsn
+from ({{ history('customers', [('id', 'int'), ('first_name', 'varchar'), ('last_name', 'varchar'), ('email', 'varchar')], ['first_name', 'last_name', 'email']) }}) versions
