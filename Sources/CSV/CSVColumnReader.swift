@@ -15,14 +15,14 @@ package struct CSVColumnReader: Sendable {
     package let columns: [CSVColumn]
     private let nulls: Nulls
     private let charset: Charset
-    /// Minutes east of UTC of times without a zone.
-    private let offset: Int
+    /// Of times without one.
+    private let zone: TimeZoneRules
 
-    package init(_ columns: [CSVColumn], nulls: Nulls = Nulls(), charset: Charset = .utf8, offset: Int = 0) {
+    package init(_ columns: [CSVColumn], nulls: Nulls = Nulls(), charset: Charset = .utf8, zone: TimeZoneRules = .utc) {
         self.columns = columns
         self.nulls = nulls
         self.charset = charset
-        self.offset = offset
+        self.zone = zone
     }
 
     package struct Result: Sendable {
@@ -82,16 +82,15 @@ package struct CSVColumnReader: Sendable {
             let (values, validity) = pass.values(i, column, Int128(0)) { NumberText.decimal($0, limit: limit, scale: scale) }
             return (.decimal128(values), validity)
         case .date(let pattern):
+            let utc = TimeZoneRules.utc
             let (values, validity) = pass.values(i, column, Int32(0)) { text in
-                (pattern.map { $0.micros(text) } ?? CivilTime.iso(text, date: true)?.micros)
+                (pattern.map { $0.micros(text, utc) } ?? CivilTime.iso(text, utc, date: true)?.micros)
                     .flatMap { Int32(exactly: $0.flooredDivision(by: 86_400_000_000).quotient) }
             }
             return (.int32(values), validity)
         case .timestamp(let pattern, let micros):
-            var shifted = pattern
-            shifted?.offset = offset
             let (values, validity) = pass.values(i, column, Int64(0)) { text in
-                let value = shifted.map { $0.micros(text) } ?? CivilTime.iso(text, offset: offset, date: false)?.micros
+                let value = pattern.map { $0.micros(text, zone) } ?? CivilTime.iso(text, zone, date: false)?.micros
                 return micros ? value : value?.flooredDivision(by: 1000).quotient
             }
             return (.int64(values), validity)

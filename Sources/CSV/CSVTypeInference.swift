@@ -1,3 +1,5 @@
+import ConnectAPI
+
 /// Finds the narrowest type that every text of a column has: boolean, long, double, date, timestamp, or string.
 ///
 /// Numbers with leading zeros (`00501`) are strings, since as numbers they would come out changed; integers too large for 64 bits, too. A column
@@ -52,9 +54,9 @@ package struct CSVTypeInference: Sendable {
             if !isInteger || hasLeadingZero || NumberText.int64(text) == nil { left.remove(.long) }
             if hasLeadingZero || !isDigitFirst || NumberText.double(text) == nil || isInteger && NumberText.int64(text) == nil { left.remove(.double) }
         }
-        if left.contains(.date), CivilTime.iso(text, date: true) == nil { left.remove(.date) }
+        if left.contains(.date), CivilTime.iso(text, .utc, date: true) == nil { left.remove(.date) }
         if left.contains(.timestamp) {
-            if let (_, digits) = CivilTime.iso(text, date: false) {
+            if let (_, digits) = CivilTime.iso(text, .utc, date: false) {
                 if digits > 3 { isFine[column] = true }
             } else {
                 left.remove(.timestamp)

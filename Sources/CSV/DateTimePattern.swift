@@ -1,8 +1,6 @@
 import ConnectAPI
 
 /// A date and time as Java's `SimpleDateFormat` spells them: `y M d D H h m s S a X Z`, month names in English, quoted text.
-///
-/// Without a zone in the text the time is UTC, or at `offset` minutes from it.
 package struct DateTimePattern: Sendable, Hashable {
     private enum Part: Sendable, Hashable {
         case text([UInt8])
@@ -10,10 +8,8 @@ package struct DateTimePattern: Sendable, Hashable {
     }
     package let text: String
     private let parts: [Part]
-    /// Minutes east of UTC of texts without a zone.
-    package var offset = 0
 
-    package static func == (a: Self, b: Self) -> Bool { a.text == b.text && a.offset == b.offset }
+    package static func == (a: Self, b: Self) -> Bool { a.text == b.text }
     package func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
     package init(_ text: String) throws(CSVTypeError) {
@@ -50,8 +46,8 @@ package struct DateTimePattern: Sendable, Hashable {
 
     private static let months: [[UInt8]] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"].map { Array($0.utf8) }
 
-    /// Nanoseconds are cut to microseconds; nil: the text is not of this pattern.
-    func micros(_ bytes: UnsafeRawBufferPointer) -> Int64? {
+    /// Nanoseconds are cut to microseconds; nil: the text is not of this pattern. `zone`: of texts without one.
+    func micros(_ bytes: UnsafeRawBufferPointer, _ zone: TimeZoneRules) -> Int64? {
         var civil = CivilTime(), cursor = TextCursor(bytes)
         for (i, part) in parts.enumerated() {
             guard case .field(let letter, let width) = part else {
@@ -64,7 +60,7 @@ package struct DateTimePattern: Sendable, Hashable {
             guard take(letter, width, isAlone: isAlone, &cursor, &civil) else { return nil }
         }
         guard cursor.isAtEnd else { return nil }
-        return civil.micros(offset: offset)
+        return civil.micros(zone)
     }
 
     private func take(_ letter: UInt8, _ width: Int, isAlone: Bool, _ cursor: inout TextCursor, _ civil: inout CivilTime) -> Bool {

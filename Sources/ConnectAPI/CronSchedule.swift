@@ -2,15 +2,20 @@
 ///
 /// `*/5 * * * *`, `0 9-17 * * mon-fri`, `0 0 1,15 * *`, `@hourly`. Lists, ranges, steps, names of months and days, `?` and 7 for Sunday. As in
 /// cron, a time is due when the day matches either of the two day fields where both are restricted.
-package struct CronSchedule: Sendable, Hashable {
+///
+/// Where the zone's clocks change, as cron(8): a schedule with `*` among hours, minutes or seconds follows the clocks as they show, so that a repeated
+/// hour is due twice and a skipped one never. Any other names times of the day, each due once: a repeated one when it comes first, a skipped one when
+/// the clocks jump over it. (Quartz leaves out a skipped time's day, and every time of a repeated hour.)
+package struct CronSchedule: Sendable {
     package let text: String
     private let seconds: UInt64, minutes: UInt64, hours: UInt64, days: UInt64, months: UInt64, weekdays: UInt64
     private let restrictsBothDays: Bool
-    /// Minutes east of UTC.
-    private let offset: Int
+    /// Every time the clocks show counts, not each time of the day once.
+    private let followsClocks: Bool
+    private let zone: TimeZoneRules
 
     /// nil: it is no such text.
-    package init?(_ text: String, offset: Int = 0) {
+    package init?(_ text: String, zone: TimeZoneRules = .utc) {
         let names = [
             "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0", "@daily": "0 0 * * *",
             "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
@@ -26,7 +31,8 @@ package struct CronSchedule: Sendable, Hashable {
         (self.seconds, self.minutes, self.hours, self.days, self.months) = (seconds, minutes, hours, days, months)
         self.weekdays = weekdays >> 7 & 1 | weekdays
         restrictsBothDays = !["*", "?"].contains(String(fields[3].prefix(1))) && !["*", "?"].contains(String(fields[5].prefix(1)))
-        self.offset = offset
+        followsClocks = fields[..<3].contains { $0.hasPrefix("*") }
+        self.zone = zone
         // 31 February never comes.
         guard next(after: 0) != nil else { return nil }
     }
@@ -65,13 +71,34 @@ package struct CronSchedule: Sendable, Hashable {
 
     /// The first time that is due after `milliseconds` since 1970; nil: none within nine years.
     package func next(after milliseconds: Int64) -> Int64? {
-        let shift = Int64(offset) * 60
-        let first = milliseconds.flooredDivision(by: 1000).quotient + 1 + shift
+        var instant = milliseconds.flooredDivision(by: 1000).quotient + 1
+        let end = instant + 9 * 366 * 86_400
+        // Period by period of one offset from UTC, in seconds.
+        while instant < end {
+            let (offset, from, until) = zone.period(at: instant * 1000)
+            let shift = offset / 1000, start = from / 1000
+            var local = instant + shift
+            if !followsClocks, from != .min {
+                // What the clocks showed when they were changed to this offset.
+                let shown = start + zone.offset(at: from - 1) / 1000
+                if instant == start, shown < local, nextLocal(from: shown, before: local) != nil { return instant * 1000 }
+                local = max(local, shown)
+            }
+            let limit = min(until / 1000, end)
+            if let due = nextLocal(from: local, before: limit + shift) { return (due - shift) * 1000 }
+            instant = limit
+        }
+        return nil
+    }
+
+    /// The first matching time of the clock's own, in seconds.
+    private func nextLocal(from first: Int64, before end: Int64) -> Int64? {
+        guard first < end else { return nil }
         let (firstDay, inDay) = first.flooredDivision(by: 86_400)
-        for day in firstDay...firstDay + 9 * 366 {
-            guard isDue(day) else { continue }
-            let from = day == firstDay ? Int(inDay) : 0
-            if let second = nextSecond(from: from) { return (day * 86_400 + Int64(second) - shift) * 1000 }
+        for day in firstDay...(end - 1).flooredDivision(by: 86_400).quotient where isDue(day) {
+            guard let second = nextSecond(from: day == firstDay ? Int(inDay) : 0) else { continue }
+            let time = day * 86_400 + Int64(second)
+            return time < end ? time : nil
         }
         return nil
     }

@@ -195,38 +195,6 @@ import Testing
         #expect(row.contains("\"at\":1000000000000000") != movesAt && row.contains("04:05:06.5Z") != movesZoned)
     }
 
-    @Test func zonesFollowTheirRulesForEver() throws {
-        let berlin = try #require(TimeZoneRules("Europe/Berlin")), sydney = try #require(TimeZoneRules("Australia/Sydney"))
-        func seconds(_ year: Int64, _ month: Int, _ day: Int, _ hour: Int64, _ minute: Int64 = 0) -> Int64 {
-            ISO8601.day(year: year, month: month, day: day) * 86_400 + hour * 3600 + minute * 60
-        }
-        #expect(berlin.offset(at: seconds(1900, 1, 1, 0)) == 3600 && berlin.offset(at: seconds(1800, 1, 1, 0)) == 3208, "local mean time")
-        for year: Int64 in [1996, 2021, 2050] {
-            #expect(berlin.offset(at: seconds(year, 1, 15, 0)) == 3600 && berlin.offset(at: seconds(year, 7, 15, 0)) == 7200, "\(year)")
-        }
-        #expect(sydney.offset(at: seconds(2050, 1, 15, 0)) == 39_600 && sydney.offset(at: seconds(2050, 7, 15, 0)) == 36_000)
-        // 2024-03-31 02:30 did not exist, 2024-10-27 02:30 was there twice.
-        #expect(berlin.offset(atLocal: seconds(2024, 3, 31, 2, 30)) == 3600 && berlin.offset(atLocal: seconds(2024, 10, 27, 2, 30)) == 7200)
-        #expect(berlin.offset(atLocal: seconds(2024, 3, 31, 3)) == 7200 && berlin.offset(atLocal: seconds(2024, 10, 27, 3)) == 3600)
-        for bad in ["", "Nowhere/Land", "../../etc/passwd", "+25:00", "+1", "europe"] { #expect(TimeZoneRules(bad) == nil, "\(bad)") }
-    }
-
-    @Test func zoneFilesOfAnyBytesAreRefusedOrRead() throws {
-        var random = SeededGenerator.printed()
-        let file = Array(try Data(contentsOf: URL(fileURLWithPath: "/usr/share/zoneinfo/Europe/Berlin")))
-        for _ in 0..<2000 {
-            var bytes =
-                Bool.random(using: &random) ? file : (0..<Int.random(in: 0..<200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
-            for _ in 0..<Int.random(in: 0..<4, using: &random) where !bytes.isEmpty {
-                bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
-            }
-            if Bool.random(using: &random) { bytes = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random))) }
-            let rules = TimeZoneRules(tzif: bytes)
-            _ = rules?.offset(atLocal: Int64.random(in: -10_000_000_000...10_000_000_000, using: &random))
-        }
-        #expect(TimeZoneRules(tzif: file) != nil)
-    }
-
     // MARK: Schemas
 
     @Test func schemaChangesAreFilteredByTheirKind() throws {

@@ -19,46 +19,6 @@ import TestSupport
         for pattern in ["'open", "yyyy-QQ", "T"] { #expect(throws: PathFormat.Mistake.self) { try PathFormat(pattern) } }
     }
 
-    @Test func zonesAgreeWithPython() throws {
-        let zones = [
-            "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca", "America/Sao_Paulo", "Asia/Tokyo",
-            "Europe/Dublin", "America/St_Johns", "UTC", "Etc/GMT+5",
-        ]
-        var random = SeededRandom(state: 11)
-        let instants = (0..<400).map { _ in Int64.random(in: -2_200_000_000...4_000_000_000, using: &random) }
-        let script = """
-            import json, sys, zoneinfo, datetime
-            zones, instants = json.load(sys.stdin)
-            epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-            print(json.dumps([[int((epoch + datetime.timedelta(seconds=s)).astimezone(zoneinfo.ZoneInfo(z)).utcoffset().total_seconds()) for s in instants] for z in zones]))
-            """
-        let input = "[\(String(decoding: try JSONEncoder().encode(zones), as: UTF8.self)),\(instants)]"
-        let offsets = try JSONDecoder().decode([[Int64]].self, from: Data(Python.run(script, input: input).utf8))
-        for (zone, expected) in zip(zones, offsets) {
-            let rules = try TimeZoneRules(zone)
-            for (instant, offset) in zip(instants, expected) {
-                #expect(rules.offset(at: instant * 1000) == offset * 1000, "\(zone) at \(instant)")
-                let period = rules.period(at: instant * 1000)
-                #expect(period.from <= instant * 1000 && instant * 1000 < period.until, "\(zone) at \(instant)")
-            }
-        }
-        #expect(try TimeZoneRules("+02:00").offset(at: 0) == 7_200_000)
-        for bad in ["Mars/Olympus", "../../etc/passwd", "", "/etc/localtime", "+25:00"] { #expect(throws: (any Error).self) { try TimeZoneRules(bad) } }
-    }
-
-    @Test func damagedZoneFilesNeverTrap() throws {
-        let good = try Array(Data(contentsOf: URL(fileURLWithPath: "/usr/share/zoneinfo/Europe/Paris")))
-        var random = SeededRandom(state: 3)
-        for _ in 0..<2000 {
-            var bytes = good
-            for _ in 0..<Int.random(in: 1...8, using: &random) {
-                bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
-            }
-            if Bool.random(using: &random) { bytes = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random))) }
-            _ = TimeZoneRules(tzif: bytes)?.offset(at: Int64.random(in: -4_000_000_000_000...8_000_000_000_000, using: &random))
-        }
-    }
-
     @Test func textTimesAreRead() {
         func millis(_ text: String) -> Int64? { TimestampText.milliseconds(Array(text.utf8)[...]) }
         #expect(millis("1714981089101") == 1_714_981_089_101)

@@ -95,7 +95,7 @@ private let targets: [String: @Sendable (UnsafeRawBufferPointer) -> Void] = [
     },
     "time-zone": { bytes in
         guard let rules = TimeZoneRules(tzif: Array(bytes)) else { return }
-        for time: Int64 in [.min / 4, -86_400, 0, 1_700_000_000, 10_000_000_000] { _ = rules.offset(atLocal: time) }
+        for time: Int64 in [.min, -86_400_000, 0, 1_700_000_000_000, 10_000_000_000_000, .max] { _ = rules.instant(local: time) }
     },
     "regex": { bytes in
         let parts = bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 2, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }

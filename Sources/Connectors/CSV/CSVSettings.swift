@@ -19,8 +19,8 @@ struct CSVSettings: Sendable {
     let nulls: CSVColumnReader.Nulls
     let declared: [CSVColumn]
     let keyFields: [String]
-    /// Minutes east of UTC.
-    let offset: Int
+    /// Of times without one.
+    let zone: TimeZoneRules
     let enrichment: CurrencyEnrichment?
 
     init(_ configuration: CSVSourceConfiguration) throws(Problem) {
@@ -50,10 +50,11 @@ struct CSVSettings: Sendable {
         nulls.text = Array(configuration.nullText.utf8)
         self.nulls = nulls
 
-        guard let offset = ZoneOffset.minutes(configuration.timezone) else {
-            throw Problem("parser.timestamp.timezone", "It must be UTC or an offset such as +02:00; zones with daylight saving are not supported")
+        do {
+            zone = try TimeZoneRules(configuration.timezone)
+        } catch {
+            throw Problem("parser.timestamp.timezone", error.description)
         }
-        self.offset = offset
         declared = try Self.declared(configuration)
         var keyFields = configuration.keyFields.filter { !$0.isEmpty }
         if let json = configuration.keySchema, keyFields.isEmpty { keyFields = try SpoolDirSchema.columns(json, key: "key.schema").map(\.name) }

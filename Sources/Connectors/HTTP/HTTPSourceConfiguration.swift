@@ -17,7 +17,7 @@ public struct HTTPSourceConfiguration: ConnectConfiguration {
         doc: "Milliseconds until the next poll after one that had rows and a since-offset; http.timer.interval.millis when absent", check: .atLeast(1))
     var catchUpInterval: Int64?
     @Field("http.timer.cron", importance: .high, doc: "When to poll, as cron spells it: */5 * * * *; instead of the interval") var cron: String?
-    @Field("http.timer.zone", default: "UTC", importance: .low, doc: "The zone of http.timer.cron: UTC or ±hh:mm") var zone: String
+    @Field("http.timer.zone", default: "UTC", importance: .low, doc: "The zone of http.timer.cron: UTC, ±hh:mm or a name such as Europe/Paris") var zone: String
     @Field("http.requests.per.minute", default: "0", doc: "Requests a minute at most, pages included; 0: no limit", check: .atLeast(0)) var perMinute: Int64
 
     // MARK: What to ask

@@ -15,10 +15,13 @@ struct PollSchedule: Sendable {
             kind = .every(configuration.interval, catchUp: configuration.catchUpInterval ?? configuration.interval)
             return
         }
-        guard let offset = ZoneOffset.minutes(configuration.zone) else {
-            throw .init("http.timer.zone", "It must be UTC or an offset such as +02:00; zones with daylight saving are not supported")
+        let zone: TimeZoneRules
+        do {
+            zone = try TimeZoneRules(configuration.zone)
+        } catch {
+            throw .init("http.timer.zone", error.description)
         }
-        guard let schedule = CronSchedule(cron, offset: offset) else {
+        guard let schedule = CronSchedule(cron, zone: zone) else {
             throw .init("http.timer.cron", "It is no cron expression that is ever due; five fields such as */5 * * * *, or six with seconds first")
         }
         kind = .cron(schedule)

@@ -12,7 +12,7 @@ struct TimezoneConverter: Transform {
             "converted.timezone", importance: .high, doc: "A zone such as Europe/Berlin, or an offset such as +08:00", order: 1, width: .medium,
             displayName: "Converted Timezone",
             check: Check {
-                TimeZoneRules($0) == nil
+                (try? TimeZoneRules($0)) == nil
                     ? "Invalid timezone format. Please specify either a geographic timezone (e.g. America/Los_Angeles) or a UTC offset in the format of +/-hh:mm, (e.g. +08:00)."
                     : nil
             }, mandatory: true)
@@ -68,7 +68,7 @@ struct TimezoneConverter: Transform {
     private var either: [String: Set<String>] = [:]
 
     init(_ configuration: Configuration) throws {
-        guard let zone = TimeZoneRules(configuration.zone ?? "") else { throw TransformError.config("There is no time zone \(configuration.zone ?? "")") }
+        guard let zone = try? TimeZoneRules(configuration.zone ?? "") else { throw TransformError.config("There is no time zone \(configuration.zone ?? "")") }
         self.zone = zone
         let excluded = configuration.excluded ?? [], rules = excluded.isEmpty ? configuration.included ?? [] : excluded
         isExcluding = !excluded.isEmpty
@@ -147,6 +147,18 @@ struct TimezoneConverter: Transform {
 
     // MARK: Columns
 
+    /// Seconds east of UTC at an instant in seconds.
+    private func offset(at instant: Int64) -> Int64 { zone.offset(at: Self.milliseconds(instant)) / 1000 }
+
+    /// Seconds east of UTC where the zone's clocks show this local time, in seconds.
+    private func offset(atLocal local: Int64) -> Int64 {
+        let milliseconds = Self.milliseconds(local)
+        return (milliseconds - zone.instant(local: milliseconds)) / 1000
+    }
+
+    /// A text may name a year no zone knows anything of.
+    private static func milliseconds(_ seconds: Int64) -> Int64 { min(max(seconds, .min / 2000), .max / 2000) * 1000 }
+
     private func converted(_ column: Column) throws -> Column {
         switch column.schema.name {
         case LogicalName.timestamp, LogicalName.connectTimestamp: shifted(column, perSecond: 1000)
@@ -164,7 +176,7 @@ struct TimezoneConverter: Transform {
         guard case .int64(let values) = column.materialized().storage else { return column }
         return Column(
             column.schema, count: column.count,
-            .int64(values.map { $0 &- zone.offset(atLocal: $0.flooredDivision(by: perSecond).quotient) &* perSecond }), validity: column.validRows,
+            .int64(values.map { $0 &- offset(atLocal: $0.flooredDivision(by: perSecond).quotient) &* perSecond }), validity: column.validRows,
             unavailable: column.unavailable)
     }
 
@@ -177,7 +189,7 @@ struct TimezoneConverter: Transform {
             let old = members.columns[i]
             members.columns[i] = Column(
                 old.schema, count: old.count,
-                .int64(values.map { $0 &+ zone.offset(at: $0.flooredDivision(by: unit).quotient) &* unit }), validity: old.validRows)
+                .int64(values.map { $0 &+ offset(at: $0.flooredDivision(by: unit).quotient) &* unit }), validity: old.validRows)
         }
         return members.column(keeping: source)
     }
@@ -191,19 +203,19 @@ struct TimezoneConverter: Transform {
                 } else {
                     // Seen from UTC, the local time is the instant's.
                     let seconds = micros[row].flooredDivision(by: 1_000_000)
-                    texts.append(OffsetTimestamp(seconds: seconds.quotient, nanos: seconds.remainder * 1000).text(zone.offset(atLocal: seconds.quotient)))
+                    texts.append(OffsetTimestamp(seconds: seconds.quotient, nanos: seconds.remainder * 1000).text(offset(atLocal: seconds.quotient)))
                 }
             }
             return Column(column.schema, count: column.count, .utf8(texts), validity: column.validity, unavailable: column.unavailable)
         }
         return try texts(column) { text in
             guard let time = OffsetTimestamp(text) else { return nil }
-            return String(decoding: time.text(zone.offset(atLocal: time.seconds + time.offset)), as: UTF8.self)
+            return String(decoding: time.text(offset(atLocal: time.seconds + time.offset)), as: UTF8.self)
         }
     }
 
     private func zonedTimes(_ column: Column) throws -> Column {
-        let offset = zone.offset(at: WallClock.milliseconds / 1000)
+        let offset = offset(at: WallClock.milliseconds / 1000)
         return try texts(column) { text in
             guard let time = OffsetTimestamp("1970-01-01T" + text) else { return nil }
             return String(decoding: time.text(offset).dropFirst(11), as: UTF8.self)

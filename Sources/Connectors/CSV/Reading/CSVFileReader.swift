@@ -120,7 +120,7 @@ actor CSVFileReader {
     }
 
     private func use(_ list: [CSVColumn]) {
-        columns = CSVColumnReader(list, nulls: options.settings.nulls, charset: options.settings.charset, offset: options.settings.offset)
+        columns = CSVColumnReader(list, nulls: options.settings.nulls, charset: options.settings.charset, zone: options.settings.zone)
     }
 
     private func headerRow() throws -> [String]? {

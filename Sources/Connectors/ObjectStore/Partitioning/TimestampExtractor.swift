@@ -170,7 +170,7 @@ enum TimestampText {
     }
 
     private static func iso(_ text: ArraySlice<UInt8>) -> Int64? {
-        var cursor = ByteReader(Array(text))
+        var cursor = BoundedReader(Array(text))
         func number(_ width: Int) -> Int? {
             guard let digits = cursor.take(width), digits.allSatisfy({ $0 &- 48 < 10 }) else { return nil }
             return digits.reduce(0) { $0 * 10 + Int($1 - 48) }

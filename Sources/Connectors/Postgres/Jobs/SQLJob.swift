@@ -51,7 +51,8 @@ public struct SQLJobTask: SourceTask {
 
     init(_ configuration: SQLJobConfiguration, lastRun: Int64?, _ context: TaskContext) {
         self.configuration = configuration
-        schedule = configuration.cron.flatMap { CronSchedule($0) }
+        // crossCheck has read both.
+        schedule = configuration.cron.flatMap { CronSchedule($0, zone: (try? TimeZoneRules(configuration.zone)) ?? .utc) }
         self.context = context
         self.lastRun = lastRun
     }

@@ -1,5 +1,3 @@
-import ConnectAPI
-
 /// The rule at the end of a TZif file, such as `CET-1CEST,M3.5.0,M10.5.0/3`: standard and daylight time year after year.
 struct PosixTimeZone: Sendable {
     /// Seconds east of UTC.
@@ -37,7 +35,7 @@ struct PosixTimeZone: Sendable {
     }
 
     init?(_ text: [UInt8]) {
-        var cursor = ByteReader(text)
+        var cursor = BoundedReader(text)
         guard Self.abbreviation(&cursor), let west = Self.time(&cursor) else { return nil }
         standard = Int32(-west)
         if cursor.rest.isEmpty { daylight = nil; return }
@@ -57,21 +55,21 @@ struct PosixTimeZone: Sendable {
     func period(at seconds: Int64) -> (offset: Int32, from: Int64, until: Int64) {
         guard let daylight else { return (standard, .min, .max) }
         let year = ISO8601.civil(day: (seconds + Int64(standard)).flooredDivision(by: 86_400).quotient).year
-        // Every change of the years around, in order.
-        var changes: [(at: Int64, offset: Int32)] = []
-        for y in year - 1...year + 1 {
-            changes.append((daylight.start.local(year: y) - Int64(standard), daylight.offset))
-            changes.append((daylight.end.local(year: y) - Int64(daylight.offset), standard))
+        // The last change until then and the first one after it, among those of the years around.
+        var offset = standard, from = Int64.min, until = Int64.max
+        func change(_ at: Int64, to new: Int32) {
+            if at > seconds { until = min(until, at) } else if at >= from { (offset, from) = (new, at) }
         }
-        changes.sort { $0.at < $1.at }
-        let next = changes.firstIndex { $0.at > seconds } ?? changes.count
-        guard next > 0 else { return (standard, .min, changes[0].at) }
-        return (changes[next - 1].offset, changes[next - 1].at, next < changes.count ? changes[next].at : seconds + 1)
+        for y in year - 1...year + 1 {
+            change(daylight.start.local(year: y) - Int64(standard), to: daylight.offset)
+            change(daylight.end.local(year: y) - Int64(daylight.offset), to: standard)
+        }
+        return (offset, from, until == .max ? seconds + 1 : until)
     }
 
     // MARK: Parsing
 
-    private static func abbreviation(_ cursor: inout ByteReader) -> Bool {
+    private static func abbreviation(_ cursor: inout BoundedReader) -> Bool {
         if cursor.rest.first == UInt8(ascii: "<") {
             while let c = cursor.next() { if c == UInt8(ascii: ">") { return true } }
             return false
@@ -84,7 +82,7 @@ struct PosixTimeZone: Sendable {
         return length >= 3
     }
 
-    private static func number(_ cursor: inout ByteReader) -> Int? {
+    private static func number(_ cursor: inout BoundedReader) -> Int? {
         var value: Int?
         while let c = cursor.rest.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(c), (value ?? 0) < 100_000 {
             value = (value ?? 0) * 10 + Int(c - UInt8(ascii: "0"))
@@ -94,7 +92,7 @@ struct PosixTimeZone: Sendable {
     }
 
     /// `[+-]hh[:mm[:ss]]` in seconds.
-    private static func time(_ cursor: inout ByteReader) -> Int64? {
+    private static func time(_ cursor: inout BoundedReader) -> Int64? {
         var sign: Int64 = 1
         if let c = cursor.rest.first, c == UInt8(ascii: "-") || c == UInt8(ascii: "+") {
             sign = c == UInt8(ascii: "-") ? -1 : 1
@@ -111,7 +109,7 @@ struct PosixTimeZone: Sendable {
         return sign * seconds
     }
 
-    private static func rule(_ cursor: inout ByteReader) -> Rule? {
+    private static func rule(_ cursor: inout BoundedReader) -> Rule? {
         let day: Rule.Day
         switch cursor.rest.first {
         case UInt8(ascii: "M"):

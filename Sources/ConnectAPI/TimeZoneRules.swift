@@ -1,22 +1,20 @@
-import ConnectAPI
-
 /// Offsets from UTC of a time zone: a fixed offset, or an IANA zone read from the system's TZif file (RFC 8536). A value without shared state,
 /// so any number of threads may ask.
 ///
 ///     transitions[i]   the instant (s) from which offsets[i + 1] holds;  offsets[0] before all of them
 ///     tail             the POSIX rule that holds after the last transition
-struct TimeZoneRules: Sendable {
-    let name: String
+package struct TimeZoneRules: Sendable {
+    package let name: String
     private let transitions: [Int64]
     /// Seconds east of UTC; one more than transitions.
     private let offsets: [Int32]
     private let tail: PosixTimeZone?
 
-    struct Unknown: Error, CustomStringConvertible {
-        let description: String
+    package struct Unknown: Error, CustomStringConvertible {
+        package let description: String
     }
 
-    static let utc = TimeZoneRules(fixed: 0, name: "UTC")
+    package static let utc = TimeZoneRules(fixed: 0, name: "UTC")
 
     private init(fixed seconds: Int32, name: String) {
         self.name = name
@@ -26,8 +24,8 @@ struct TimeZoneRules: Sendable {
     }
 
     /// An IANA name, `UTC`, `Z`, or an offset such as `+02:00`.
-    init(_ name: String, directory: String = "/usr/share/zoneinfo") throws {
-        if name == "UTC" || name == "Z" || name == "GMT" { self = TimeZoneRules(fixed: 0, name: name); return }
+    package init(_ name: String, directory: String = "/usr/share/zoneinfo") throws(Unknown) {
+        if ["UTC", "Z", "GMT"].contains(name.uppercased()) { self = TimeZoneRules(fixed: 0, name: name); return }
         if let seconds = Self.offset(name) { self = TimeZoneRules(fixed: seconds, name: name); return }
         let plain = name.utf8.allSatisfy { c in
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(c) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(c)
@@ -44,25 +42,31 @@ struct TimeZoneRules: Sendable {
         (transitions, offsets, tail) = parsed
     }
 
-    /// For tests of the parser: the zone in these bytes.
-    init?(tzif bytes: [UInt8]) {
+    /// The zone in the bytes of a TZif file; nil: they are none.
+    package init?(tzif bytes: [UInt8]) {
         guard let parsed = Self.parse(bytes) else { return nil }
         name = "tzif"
         (transitions, offsets, tail) = parsed
     }
 
-    /// `+hh`, `+hh:mm`, `+hhmm`.
+    /// `+hh`, `+hh:mm`, `+hhmm`, `+hh:mm:ss`, `+hhmmss` in seconds.
     private static func offset(_ text: String) -> Int32? {
         guard let sign = text.first, sign == "+" || sign == "-" else { return nil }
-        let digits = text.dropFirst().filter { $0 != ":" }
-        guard digits.utf8.count == 2 || digits.utf8.count == 4, let number = Int32(digits), number >= 0 else { return nil }
-        let (hours, minutes) = digits.utf8.count == 2 ? (number, 0) : (number / 100, number % 100)
-        guard hours < 24, minutes < 60 else { return nil }
-        return (sign == "-" ? -1 : 1) * (hours * 3600 + minutes * 60)
+        let parts = text.dropFirst().split(separator: ":", omittingEmptySubsequences: false)
+        let digits = Array(parts.joined().utf8)
+        guard parts.count == 1 || parts.allSatisfy({ $0.utf8.count == 2 }), [2, 4, 6].contains(digits.count), digits.allSatisfy({ (48...57).contains($0) })
+        else { return nil }
+        var seconds: Int32 = 0
+        for (i, unit) in [Int32(3600), 60, 1].prefix(digits.count / 2).enumerated() {
+            let number = Int32(digits[2 * i] - 48) * 10 + Int32(digits[2 * i + 1] - 48)
+            guard number < (i == 0 ? 24 : 60) else { return nil }
+            seconds += number * unit
+        }
+        return sign == "-" ? -seconds : seconds
     }
 
     /// The offset in force at an instant, and the instants between which it holds (milliseconds, half-open).
-    func period(at milliseconds: Int64) -> (offset: Int64, from: Int64, until: Int64) {
+    package func period(at milliseconds: Int64) -> (offset: Int64, from: Int64, until: Int64) {
         let seconds = milliseconds.flooredDivision(by: 1000).quotient
         if let last = transitions.last, seconds >= last, let tail {
             let (offset, from, until) = tail.period(at: seconds)
@@ -84,23 +88,30 @@ struct TimeZoneRules: Sendable {
     }
 
     /// Milliseconds east of UTC at an instant.
-    func offset(at milliseconds: Int64) -> Int64 { period(at: milliseconds).offset }
+    package func offset(at milliseconds: Int64) -> Int64 {
+        if transitions.isEmpty, tail == nil { return Int64(offsets[0]) * 1000 }
+        return period(at: milliseconds).offset
+    }
 
-    /// The instant of a local time, lenient as Joda's `convertLocalToUTC(_, false)`: the earlier one when it occurs twice, shifted when it
-    /// does not occur.
-    func instant(local: Int64) -> Int64 {
-        let guess = offset(at: local)
-        let offset = offset(at: local - guess)
-        if guess != offset, guess < 0 {
-            if period(at: local - guess).until != period(at: local - offset).until { return local - guess }
+    /// The instant of a local time, both in milliseconds: the earlier one where clocks show it twice; where they jumped over it, as much later as they
+    /// jumped. So do Java's `LocalDateTime.atZone` and Joda's `convertLocalToUTC(_, false)`.
+    package func instant(local: Int64) -> Int64 {
+        if transitions.isEmpty, tail == nil { return local &- Int64(offsets[0]) * 1000 }
+        guard local.magnitude < .max / 4 else { return local }
+        // No offset is more than a day from UTC: the period a day before begins the search, and the first that shows the time ends it.
+        var period = period(at: local - 86_400_000)
+        while local - period.offset >= period.until {
+            let next = self.period(at: period.until)
+            if local - next.offset < next.from { break }
+            period = next
         }
-        return local - offset
+        return local - period.offset
     }
 
     // MARK: TZif
 
     private static func parse(_ bytes: [UInt8]) -> ([Int64], [Int32], PosixTimeZone?)? {
-        var cursor = ByteReader(bytes)
+        var cursor = BoundedReader(bytes)
         guard let first = header(&cursor) else { return nil }
         if first.version == 0 { return block(&cursor, first, wide: false).map { ($0.0, $0.1, nil) } }
         guard cursor.skip(first.size(timeWidth: 4)), let second = header(&cursor), let (transitions, offsets) = block(&cursor, second, wide: true)
@@ -118,7 +129,7 @@ struct TimeZoneRules: Sendable {
         }
     }
 
-    private static func header(_ cursor: inout ByteReader) -> Header? {
+    private static func header(_ cursor: inout BoundedReader) -> Header? {
         guard cursor.take(4).map({ Array($0) }) == Array("TZif".utf8), let version = cursor.next(), cursor.skip(15),
             let counts = (0..<6).reduce(into: [Int]?([]), { list, _ in if let n = cursor.bigEndian(4) { list?.append(Int(n)) } else { list = nil } }),
             counts.allSatisfy({ $0 >= 0 && $0 <= 1 << 20 })
@@ -128,7 +139,7 @@ struct TimeZoneRules: Sendable {
             characters: counts[5])
     }
 
-    private static func block(_ cursor: inout ByteReader, _ header: Header, wide: Bool) -> ([Int64], [Int32])? {
+    private static func block(_ cursor: inout BoundedReader, _ header: Header, wide: Bool) -> ([Int64], [Int32])? {
         var times: [Int64] = [], types: [(Int32, Bool)] = [], offsets: [Int32] = []
         for _ in 0..<header.times {
             guard let time = cursor.bigEndian(wide ? 8 : 4) else { return nil }
@@ -144,6 +155,6 @@ struct TimeZoneRules: Sendable {
         else { return nil }
         offsets = [types[0].0] + indices.map { types[Int($0)].0 }
         // The oldest zic marks "since ever" with a first transition in the far past.
-        return (times.map { max($0, -1 << 48) }, offsets)
+        return (times.map { min(max($0, -1 << 48), 1 << 48) }, offsets)
     }
 }
