@@ -20,7 +20,8 @@ package final class HTTPTransport: Sendable {
     /// The certificates trusted, a PEM file; nil: the system's.
     private let trust: String?
 
-    /// `trust` names a PEM file of the certificates to trust instead of the system's, for requests that bring none; without it SSL_CERT_FILE is asked, as OpenSSL does.
+    /// `trust` names a PEM file of the certificates to trust instead of the system's, for requests that bring none; without it SSL_CERT_FILE is asked,
+    /// as OpenSSL does.
     package init(trust: String? = nil) {
         precondition(Self.started, "libcurl does not start")
         self.trust = trust ?? getenv("SSL_CERT_FILE").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
@@ -111,7 +112,8 @@ package final class HTTPTransport: Sendable {
         return ConnectorError(
             "transport.certificate", .stop,
             "The certificate of \(server) is not trusted, by \(request.tls.authorities != nil ? "the certificates given" : trust ?? "the system's certificates"): \(problem)",
-            hint: "Name a PEM file with the certificate of the CA that signed it in SSL_CERT_FILE; for S3 also in ssl.truststore.location or AWS_CA_BUNDLE")
+            hint: "Name a PEM file with the certificate of the CA that signed it in SSL_CERT_FILE; for S3 also in ssl.truststore.location or AWS_CA_BUNDLE, "
+                + "for a schema registry in schema.registry.ssl.truststore.location")
     }
 
     private func setUp(_ easy: UnsafeMutableRawPointer, _ request: HTTPRequest, _ context: UnsafeMutableRawPointer) {

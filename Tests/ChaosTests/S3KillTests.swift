@@ -124,7 +124,9 @@ import TestSupport
                 /// Lets a worker store what is left: all of it is in the bucket when it has stopped.
                 func finish(_ run: Run, _ sinks: [Sink]) async throws {
                     try run.worker.start()
-                    try await run.worker.wait("the topic has \(run.count) records", seconds: 60) { run.hasAll(try run.worker.request("GET", "/sluice/v1/topics")) }
+                    try await run.worker.wait("the topic has \(run.count) records", seconds: 60) {
+                        run.hasAll(try run.worker.request("GET", "/sluice/v1/topics"))
+                    }
                     // The lag is as of the last look at the log's end, at most a second and a tick ago.
                     try await Task.sleep(for: .milliseconds(1600))
                     try await run.worker.wait("\(sinks.map(\.name)) have read it", seconds: 60) {

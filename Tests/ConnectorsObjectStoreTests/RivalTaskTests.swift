@@ -38,7 +38,8 @@ import Testing
         for rotation in Self.rotations {
             for directories in rotation.directories {
                 for seed in first..<first + 20 {
-                    let settings = ["flush.size": "1000000", "flush.on.stop": "true"].merging(rotation.settings) { $1 }.merging(Self.directories[directories]!) { $1 }
+                    let settings = ["flush.size": "1000000", "flush.on.stop": "true"].merging(rotation.settings) { $1 }.merging(Self.directories[directories]!)
+                    { $1 }
                     restarts[rotation.name, default: 0] += try await run(seed, settings, memory: rotation.name == "memory", "\(rotation.name), \(directories)")
                 }
             }

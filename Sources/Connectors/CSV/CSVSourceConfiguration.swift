@@ -78,7 +78,8 @@ public struct CSVSourceConfiguration: ConnectConfiguration {
     @Field("types.infer", default: "true", doc: "Whether the types of undeclared columns are inferred; false: strings, as Spool Dir generates them")
     var infersTypes: Bool
     @Field("types.infer.rows", default: "10000", importance: .low, doc: "Rows looked at to infer types", check: .between(1, 1_000_000)) var inferRows: Int
-    @Field("parser.timestamp.timezone", default: "UTC", importance: .low, doc: "The zone of times without one: UTC, ±hh:mm or a name such as Europe/Paris") var timezone: String
+    @Field("parser.timestamp.timezone", default: "UTC", importance: .low, doc: "The zone of times without one: UTC, ±hh:mm or a name such as Europe/Paris")
+    var timezone: String
     @Field("parser.timestamp.date.formats", default: "", importance: .low, doc: "Pattern of timestamp columns declared without one") var timestampFormats:
         String
     @Field(
