@@ -12,12 +12,12 @@ struct ValidateCommand {
 
     func run() async throws {
         let worker = try WorkerConfig()
-        let validator = ConfigValidator(plugins: .builtIn(), workerValues: worker.values)
-        let providers = try ConfigProviders(worker.values)
+        let acceptance = ConnectorAcceptance(
+            validator: ConfigValidator(plugins: .builtIn(), workerValues: worker.values), providers: try ConfigProviders(worker.values), log: Logger("sluice"))
         var failed = false
         for path in files {
             do {
-                failed = try check(try ConnectorFile(path: path), validator, providers) || failed
+                failed = try await check(try ConnectorFile(path: path), acceptance) || failed
             } catch let error as ConnectorError {
                 failed = true
                 Output.error("\(error.message)\(error.hint.map { ". \($0)" } ?? "")")
@@ -30,11 +30,10 @@ struct ValidateCommand {
     }
 
     /// Prints the findings of a file; true when it has errors.
-    private func check(_ file: ConnectorFile, _ validator: ConfigValidator, _ providers: ConfigProviders) throws -> Bool {
+    private func check(_ file: ConnectorFile, _ acceptance: ConnectorAcceptance) async throws -> Bool {
         var config = file.config
         if !config.contains(where: { $0.key == "name" }) { config.append(ConfigEntry("name", file.name)) }
-        let resolved = try providers.resolve(Dictionary(config.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }))
-        let infos = try validator.validate(config.map { ConfigEntry($0.key, resolved[$0.key] ?? $0.value) })
+        let infos = try await acceptance.validated(config, plugin: nil, reachingOut: false)
         for entry in infos.entries {
             for error in entry.errors { Output.error("\(file.place(of: entry.name)): error: \(entry.name): \(error)") }
         }

@@ -10,6 +10,7 @@ extension PluginRegistry {
         for type in BuiltInConnectors.sources { type.register(in: &registry) }
         registry.registerTransforms()
         registry.registerConverters()
+        registry.databaseQuery = BuiltInConnectors.databaseQuery
         return registry
     }
 }

@@ -19,11 +19,11 @@ import Testing
     }
 
     private func render(_ converter: any Converter, _ column: Column, topic: String? = nil, nulls: Bitmap? = nil) async throws -> RenderedRows {
-        try await ConverterLookup.resolving { try converter.render(column, count: column.count, nullSchemaRows: nulls, topic: topic ?? self.topic) }
+        try await Lookup.resolving { try converter.render(column, count: column.count, nullSchemaRows: nulls, topic: topic ?? self.topic) }
     }
 
     private func parse(_ converter: any Converter, _ rows: RenderedRows, topic: String? = nil) async throws -> [(rows: Range<Int>, column: Column?)] {
-        try await ConverterLookup.resolving { try converter.parseRuns(rows, topic: topic ?? self.topic) }
+        try await Lookup.resolving { try converter.parseRuns(rows, topic: topic ?? self.topic) }
     }
 
     private func refusal(_ body: () async throws -> Void) async -> ConnectorError? {

@@ -46,14 +46,26 @@ package struct ConfigProviders: Sendable {
         return try config.mapValues { try $0.contains("${") ? resolve($0, &files) : $0 }
     }
 
-    /// References that stay as they are, though their provider is known, by key: mostly a variable that is not set.
+    /// References that stay as they are, though their provider is known, and why, by key: mostly a variable that is not set.
     func unresolved(_ config: [String: String]) -> [Diagnostic] {
         guard let resolved = try? resolve(config) else { return [] }
         return resolved.sorted { $0.key < $1.key }.flatMap { key, text in
             text.indices.compactMap { start in
-                guard text[start] == "$", let (reference, end) = Self.reference(in: text[start...]), providers[reference.provider] != nil else { return nil }
-                return Diagnostic(key, "\(text[start..<end]) refers to nothing and stays as it is")
+                guard text[start] == "$", let (reference, _) = Self.reference(in: text[start...]), let provider = providers[reference.provider] else {
+                    return nil
+                }
+                return Diagnostic(key, reason(reference, provider))
             }
+        }
+    }
+
+    private func reason(_ reference: Reference, _ provider: Kind) -> String {
+        switch provider {
+        case .environment(let allowed):
+            reference.path.isEmpty && (try? allowed?.matches(reference.key)) ?? true
+                ? "the environment variable \(reference.key) is not set" : "the environment variable \(reference.key) may not be read"
+        case .file: "the file '\(reference.path)' has no key '\(reference.key)', or may not be read"
+        case .directory: "there is no file '\(reference.key)' in '\(reference.path)', or it may not be read"
         }
     }
 

@@ -39,6 +39,8 @@ package struct PluginRegistry: Sendable {
 
     /// In the order REST lists them.
     package private(set) var plugins: [Plugin] = []
+    /// What transforms ask a database with; nil: nothing.
+    package var databaseQuery: DatabaseQuery?
     package init() {}
     package mutating func register(_ plugin: Plugin) { plugins.append(plugin) }
 

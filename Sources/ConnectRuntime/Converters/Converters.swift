@@ -21,6 +21,7 @@ package enum Converters {
             _ = try StringConverter.Configuration(settings)
             return StringConverter()
         case "SimpleHeader": return SimpleHeaderConverter()
+        case "CloudEvents": return try CloudEventsConverter(CloudEventsConverter.Configuration(settings))
         case "ByteArray" where !rendering.className.hasPrefix("io.debezium."): return ByteArrayConverter()
         case "ByteArray", "BinaryData":
             let configuration = try BinaryDataConverter.Configuration(settings)
@@ -60,6 +61,7 @@ package enum Converters {
             Entry(AvroConverter.className, AvroConverter.Configuration.self, version: "8.0.0"),
             Entry("io.debezium.converters.BinaryDataConverter", BinaryDataConverter.Configuration.self, version: "3.3.1.Final"),
             Entry("io.debezium.converters.ByteArrayConverter", BinaryDataConverter.Configuration.self, version: "3.3.1.Final"),
+            Entry(CloudEventsConverter.className, CloudEventsConverter.Configuration.self, version: "3.3.1.Final"),
             Entry(number + "BooleanConverter", ConverterConfiguration.self),
             Entry(number + "ByteArrayConverter", ConverterConfiguration.self),
             Entry(number + "DoubleConverter", ConverterConfiguration.self), Entry(number + "FloatConverter", ConverterConfiguration.self),
@@ -77,6 +79,7 @@ package enum Converters {
     fileprivate static func plugins(_ kind: PluginRegistry.Kind) -> [PluginRegistry.Plugin] {
         var entries = classes
         if kind == .headerConverter {
+            entries.removeAll { $0.className == CloudEventsConverter.className }
             let simple = Entry(SimpleHeaderConverter.className, NoConfiguration.self)
             entries.insert(simple, at: entries.count - 1)
             // Confluent's is none for headers.

@@ -35,7 +35,7 @@ package final class JsonConverter: Converter {
         package init() {}
     }
 
-    private let options: ConnectJSONOptions
+    let options: ConnectJSONOptions
     private let cacheSize: Int
     /// Schemas as JSON. Asked once a batch.
     private let schemas = Mutex<[Schema: [UInt8]]>([:])

@@ -67,13 +67,13 @@ extension StandaloneHerder {
     }
 
     package func restart(_ name: String, includeTasks: Bool, onlyFailed: Bool) async throws -> ConnectorStatusView? {
-        let connector = try existing(name) { "Unknown connector: \($0)" }
-        let instance = !onlyFailed || connector.status.state == .failed
-        let tasks = includeTasks ? connector.taskStatuses.filter { !onlyFailed || $0.value.state == .failed }.map(\.key).sorted() : []
         guard includeTasks || onlyFailed else {
-            enqueue(.restart(instance: true, tasks: []), connector)
+            enqueue(.restart(instance: true, tasks: []), try existing(name) { "Unknown connector: \($0)" })
             return nil
         }
+        let connector = try await settled(name)
+        let instance = !onlyFailed || connector.status.state == .failed
+        let tasks = includeTasks ? connector.taskStatuses.filter { !onlyFailed || $0.value.state == .failed }.map(\.key).sorted() : []
         // The trace stays beside RESTARTING, as Kafka Connect leaves it.
         if instance { connector.status.state = .restarting }
         for task in tasks { connector.taskStatuses[task]?.state = .restarting }
@@ -83,12 +83,20 @@ extension StandaloneHerder {
     }
 
     package func restartTask(_ name: String, _ task: Int) async throws {
-        let connector = try existing(name) { "Unknown connector: \($0)" }
+        let connector = try await settled(name)
         guard connector.taskConfigs.indices.contains(task) else { throw HerderError(404, "Unknown task: \(name)-\(task)") }
         enqueue(.restart(instance: false, tasks: [task]), connector)
     }
 
     // MARK: Parts of requests
+
+    /// The connector once what was asked before is done: after a resume it has the tasks that this brought back.
+    private func settled(_ name: String) async throws -> ManagedConnector {
+        func known() throws -> ManagedConnector { try existing(name) { "Unknown connector: \($0)" } }
+        _ = try known()
+        await tails[name]?.value
+        return try known()
+    }
 
     private func add(_ name: String, _ stored: StoredConnector) async throws -> ConnectorView {
         let connector = ManagedConnector(name, stored, plugin(of: stored.values))

@@ -20,7 +20,8 @@ package struct RecordLines {
         guard count > 0 else { return 0 }
         let batch = stored.batch.slice(0..<count), converters = try converters(for: stored.rendering)
         let keys = try converters.key.render(batch.key, count: count, nullSchemaRows: nil, topic: batch.topic)
-        let values = try converters.value.render(batch.value, count: count, nullSchemaRows: batch.tombstones, topic: batch.topic)
+        let values = try converters.value.render(
+            batch.value, count: count, nullSchemaRows: batch.tombstones, topic: batch.topic, headers: RecordHeaders(batch.headers, converters.header))
         let headers = try HeaderRendering(batch, converters.header)
         var prefix = JSONWriter()
         prefix.literal("{\"topic\":")

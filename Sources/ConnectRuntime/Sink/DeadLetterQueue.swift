@@ -54,12 +54,14 @@ actor DeadLetterQueue {
     private func letter(_ record: FailedRecord, row: Int, of stored: StoredBatch) async throws -> RecordBatch {
         let one = stored.batch.slice(row..<row + 1)
         let keys = try converter(stored.rendering.key, isKey: true), values = try converter(stored.rendering.value, isKey: false)
-        let key = try await ConverterLookup.resolving { try keys.render(one.key, count: 1, nullSchemaRows: nil, topic: one.topic) }
-        let value = try await ConverterLookup.resolving { try values.render(one.value, count: 1, nullSchemaRows: one.tombstones, topic: one.topic) }
+        let key = try await Lookup.resolving { try keys.render(one.key, count: 1, nullSchemaRows: nil, topic: one.topic) }
+        let header = try converter(stored.rendering.header, isKey: false), given = RecordHeaders(one.headers, header)
+        let value = try await Lookup.resolving {
+            try values.render(one.value, count: 1, nullSchemaRows: one.tombstones, topic: one.topic, headers: given)
+        }
         func column(_ rows: RenderedRows) -> Column? {
             rows.bytes(0).map { .constant(.bytes(Array($0)), Self.bytesSchema, count: 1) }
         }
-        let header = try converter(stored.rendering.header, isKey: false)
         var headers = try one.headers.filter { $0.present.map { $0[0] } ?? true }.map { original in
             let rows = try header.render(original.values, count: 1, nullSchemaRows: nil, topic: one.topic)
             return HeaderColumn(original.name, column(rows) ?? .constant(.null, Self.bytesSchema, count: 1))

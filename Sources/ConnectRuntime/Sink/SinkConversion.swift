@@ -27,14 +27,14 @@ final class SinkConversion: Sendable {
         make = services.converter
     }
 
-    /// The batch under the sink's converters, in parts of one schema where its rows have several. Throws `Failure`, or a `ConverterLookup`.
+    /// The batch under the sink's converters, in parts of one schema where its rows have several. Throws `Failure`, or a `Lookup`.
     func convert(_ batch: RecordBatch, rendered: Rendering) throws -> [(rows: Range<Int>, batch: RecordBatch)] {
         let all = 0..<batch.count
         var keys = [ParsedRun(rows: all, column: batch.key)]
         var values = [ParsedRun(rows: all, column: batch.value, tombstones: batch.tombstones)]
-        if batch.key != nil, !same(rendered.key, own.key) { keys = try runs(batch.key, nil, batch, from: rendered.key, to: own.key, .keyConverter) }
+        if batch.key != nil, !same(rendered.key, own.key) { keys = try runs(batch.key, nil, batch, from: rendered, .keyConverter) }
         if batch.value != nil, !same(rendered.value, own.value) {
-            values = try runs(batch.value, batch.tombstones, batch, from: rendered.value, to: own.value, .valueConverter)
+            values = try runs(batch.value, batch.tombstones, batch, from: rendered, .valueConverter)
         }
         var batch = batch
         // Columns that came from a source here keep their values; bytes are read as the sink is told.
@@ -64,7 +64,7 @@ final class SinkConversion: Sendable {
             let rows = try ByteArrayConverter()
                 .render(column.values, count: batch.count, nullSchemaRows: column.present.map { !$0 }, topic: batch.topic)
             return HeaderColumn(column.name, try converter(own.header, false).parse(rows, topic: batch.topic), present: column.present)
-        } catch let lookup as ConverterLookup {
+        } catch let lookup as Lookup {
             throw lookup
         } catch {
             throw Failure(stage: .headerConverter, className: own.header.className, underlying: error)
@@ -79,19 +79,22 @@ final class SinkConversion: Sendable {
             return .init(
                 name, c.settings.mapValues { $0.trimmingSpaces().lowercased() }.filter { $0.key != "schemas.enable" || $0.value != "true" })
         }
-        return a == b || normal(a) == normal(b)
+        // One that cannot be made is judged where it is used.
+        return (a == b || normal(a) == normal(b)) && (try? converter(b, false).keepsColumns) ?? true
     }
 
     private func runs(
-        _ column: Column?, _ tombstones: Bitmap?, _ batch: RecordBatch, from: Rendering.Converter, to: Rendering.Converter, _ stage: FailureStage
+        _ column: Column?, _ tombstones: Bitmap?, _ batch: RecordBatch, from rendered: Rendering, _ stage: FailureStage
     ) throws -> [ParsedRun] {
+        let isKey = stage == .keyConverter, from = isKey ? rendered.key : rendered.value, to = isKey ? own.key : own.value
         do {
-            let rows = try converter(from, stage == .keyConverter)
-                .render(column, count: batch.count, nullSchemaRows: tombstones, topic: batch.topic)
+            let rows = try converter(from, isKey).render(
+                column, count: batch.count, nullSchemaRows: tombstones, topic: batch.topic,
+                headers: isKey ? nil : RecordHeaders(batch.headers, try converter(rendered.header, false)))
             if let present = rows.present, present.noneSet { return [ParsedRun(rows: 0..<batch.count, column: nil)] }
-            let runs = try converter(to, stage == .keyConverter).parseRuns(rows, topic: batch.topic)
+            let runs = try converter(to, isKey).parseRuns(rows, topic: batch.topic)
             return ParsedRun.joining(runs, present: rows.present)
-        } catch let lookup as ConverterLookup {
+        } catch let lookup as Lookup {
             throw lookup
         } catch {
             throw Failure(stage: stage, className: to.className, underlying: error)

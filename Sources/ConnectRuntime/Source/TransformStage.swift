@@ -3,8 +3,8 @@ import ConnectAPI
 /// Runs transforms over batches and finds the rows that fail, by halves: since batch boundaries carry no meaning, the rows left give the
 /// same result in smaller batches.
 ///
-/// A failure that passes is tried again with the same batch for `errors.retry.timeout`, before any row is blamed. What a converter must ask outside
-/// first is no row's fault: it is waited for, for as long as it takes.
+/// A failure that passes is tried again with the same batch for `errors.retry.timeout`, before any row is blamed. What a transform or a converter must
+/// ask outside first (`Lookup`) is no row's fault: it is waited for, for as long as it takes.
 struct TransformStage: Sendable {
     let retries: ErrorRetries
     /// Told of each wait.
@@ -38,11 +38,11 @@ struct TransformStage: Sendable {
     }
 
     private func answered(_ batch: TransformedBatch) async throws -> [TransformedBatch] {
-        try await ConverterLookup.resolving(by: wait) { try apply(batch) }
+        try await Lookup.resolving(by: wait) { try apply(batch) }
     }
 
     /// Until somebody answers.
-    private func wait(for lookup: ConverterLookup) async throws {
+    private func wait(for lookup: Lookup) async throws {
         var backoff = Backoff(initial: .milliseconds(300), maximum: .seconds(30))
         while true {
             do { return try await lookup.resolve() } catch let error as ConnectorError {

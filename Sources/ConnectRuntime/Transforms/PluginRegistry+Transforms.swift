@@ -5,6 +5,7 @@ extension PluginRegistry {
     package mutating func registerTransforms() {
         let debezium = "3.3.1.Final", kafka = Converters.version
         register(transformation: DecodeLogicalDecodingMessageContent.self, version: debezium)
+        register(transformation: TimescaleDb.self, version: debezium)
         register(transformation: ByLogicalTableRouter.self, aliases: ["io.debezium.transforms.ToLogicalTopicRouter"], version: debezium)
         register(transformation: ExtractChangedRecordState.self, version: debezium)
         register(transformation: ExtractNewRecordState.self, version: debezium)
@@ -55,8 +56,6 @@ extension PluginRegistry {
             "There are no scripts here: use org.apache.kafka.connect.transforms.Filter with a predicate, or filter in the connector or the database"
         case "io.debezium.transforms.ContentBasedRouter", "ContentBasedRouter":
             "There are no scripts here: use route.by.field of ExtractNewRecordState, EventRouter, RegexRouter or ByLogicalTableRouter"
-        case "io.debezium.connector.postgresql.transforms.timescaledb.TimescaleDb", "TimescaleDb":
-            "Chunks of a hypertable reach one topic with publish_via_partition_root, or with ByLogicalTableRouter"
         default: nil
         }
     }

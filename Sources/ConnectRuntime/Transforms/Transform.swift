@@ -11,6 +11,19 @@ package protocol Transform: Sendable {
     func apply(_ batch: TransformedBatch) throws -> [TransformedBatch]
 }
 
+/// A transform that asks a database about records it has not seen the like of.
+package protocol DatabaseTransform: Transform {
+    init(_ configuration: Configuration, _ database: @escaping DatabaseQuery) throws
+}
+
+extension DatabaseTransform {
+    package init(_ configuration: Configuration) throws {
+        try self.init(configuration) { _, _ in
+            throw ConnectorError("transform.no_database", .stop, "\(Self.className) needs a database, and none can be asked here")
+        }
+    }
+}
+
 package struct TransformedBatch: Sendable {
     package var batch: RecordBatch
     /// The row of the batch read from the source or the log that each row came from, ascending; nil: row for row.

@@ -35,7 +35,13 @@ package struct TransformChain: Sendable {
             let negate = own["negate"].flatMap { Bool(configText: $0) } ?? false
             let predicate = try own["predicate"].map { try Self.predicate($0.trimmingSpaces(), transform: alias, values) }
             do {
-                return Step(alias: alias, transform: try Self.make(type, own), predicate: predicate, negate: negate)
+                let transform: any Transform
+                if let type = type as? any DatabaseTransform.Type, let query = plugins.databaseQuery {
+                    transform = try Self.make(type, own, query)
+                } else {
+                    transform = try Self.make(type, own)
+                }
+                return Step(alias: alias, transform: transform, predicate: predicate, negate: negate)
             } catch let error as ConnectorError {
                 throw ConnectorError(error.code, .stop, "Transform \(alias): \(error.message)", hint: error.hint, underlying: error)
             }
@@ -44,6 +50,10 @@ package struct TransformChain: Sendable {
 
     private static func make<T: Transform>(_ type: T.Type, _ values: [String: String]) throws -> any Transform {
         try T(T.Configuration(values))
+    }
+
+    private static func make<T: DatabaseTransform>(_ type: T.Type, _ values: [String: String], _ query: @escaping DatabaseQuery) throws -> any Transform {
+        try T(T.Configuration(values), query)
     }
 
     private static func predicate(_ alias: String, transform: String, _ values: [String: String]) throws -> any Predicate {
@@ -61,6 +71,7 @@ package struct TransformChain: Sendable {
             uniqueKeysWithValues: values.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
     }
 
+    /// Throws `Lookup` where a transform must look something up first.
     package func apply(_ batch: TransformedBatch) throws -> [TransformedBatch] {
         var batches = [batch]
         for step in steps {

@@ -15,4 +15,6 @@ public enum BuiltInConnectors {
     public static let sinks: [any SinkConnector.Type] = [
         FileStreamSink.self, S3SinkConnector.self, AivenS3SinkConnector.self, GCSSinkConnector.self, SnowflakeSinkConnector.self,
     ]
+    /// Where transforms look things up.
+    public static let databaseQuery: DatabaseQuery = PostgresQuery.run
 }

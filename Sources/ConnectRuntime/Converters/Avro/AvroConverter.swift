@@ -8,7 +8,7 @@ import Synchronization
 ///     column ──▶ Avro schema, id (asked for once a schema and topic) ──▶ 0, id, value ‖ 0, id, value …
 ///     rows ──▶ runs of one id ──▶ schema of the id (asked for once) ──▶ builders ──▶ columns
 ///
-/// It never waits: what it does not know yet is a `ConverterLookup` for its caller. What a registry refuses is remembered for half a minute, so that
+/// It never waits: what it does not know yet is a `Lookup` for its caller. What a registry refuses is remembered for half a minute, so that
 /// the rows it concerns are refused one by one, and tried again when somebody may have changed it.
 package final class AvroConverter: Converter {
     package static let className = "io.confluent.connect.avro.AvroConverter"
@@ -109,7 +109,7 @@ package final class AvroConverter: Converter {
         }
         let key = WriterKey(topic: topic, schema: schema)
         if let known = try state.withLock({ $0.writers[key] })?.get() { return known }
-        throw ConverterLookup { try await self.learn(key) }
+        throw Lookup { try await self.learn(key) }
     }
 
     private func learn(_ key: WriterKey) async throws {
@@ -187,7 +187,7 @@ package final class AvroConverter: Converter {
     private func reader(_ id: Int32, _ topic: String, _ rows: RenderedRows) throws -> Reader {
         if let known = try state.withLock({ $0.readers[ReaderKey(topic: topic, id: id)] })?.get() { return known }
         let ids = WireFormat.ids(rows.values, present: rows.present)
-        throw ConverterLookup { try await self.learn(ids, topic) }
+        throw Lookup { try await self.learn(ids, topic) }
     }
 
     /// Learns all ids of a batch, so that what one row needs is not forgotten for another's.

@@ -14,11 +14,11 @@ package struct KafkaRendering: Sendable {
             self.stage = stage
         }
 
-        func bytes(_ column: Column, _ nulls: Bitmap?, of batch: RecordBatch) throws -> KafkaBatch.Bytes {
+        func bytes(_ column: Column, _ nulls: Bitmap?, of batch: RecordBatch, headers: RecordHeaders? = nil) throws -> KafkaBatch.Bytes {
             do {
-                let rows = try converter.render(column, count: batch.count, nullSchemaRows: nulls, topic: batch.topic)
+                let rows = try converter.render(column, count: batch.count, nullSchemaRows: nulls, topic: batch.topic, headers: headers)
                 return KafkaBatch.Bytes(rows.values, present: rows.present)
-            } catch let lookup as ConverterLookup {
+            } catch let lookup as Lookup {
                 throw lookup
             } catch {
                 throw Failure(stage: stage, className: className, underlying: error)
@@ -49,14 +49,14 @@ package struct KafkaRendering: Sendable {
     /// The pieces of a batch, in order. `resolve`: how a converter's lookup is waited for. `rejected`: told each record that cannot be rendered, found by
     /// halves; nil: the first error is thrown.
     package func forEachPiece(
-        of batch: RecordBatch, resolve: (ConverterLookup) async throws -> Void = { try await $0.resolve() }, rejected: RejectedRecords? = nil,
+        of batch: RecordBatch, resolve: (Lookup) async throws -> Void = { try await $0.resolve() }, rejected: RejectedRecords? = nil,
         _ body: (KafkaBatch) throws -> Void
     ) async throws {
         var start = 0, rows = Self.firstRows
         while start < batch.count {
             let part = batch.slice(start..<min(start + rows, batch.count)), piece: KafkaBatch
             do {
-                piece = try await ConverterLookup.resolving(by: resolve) { try rendered(part) }
+                piece = try await Lookup.resolving(by: resolve) { try rendered(part) }
             } catch let failure as Failure {
                 guard let rejected else { throw failure.underlying }
                 if part.count == 1 {
@@ -73,7 +73,7 @@ package struct KafkaRendering: Sendable {
         }
     }
 
-    /// Throws a `ConverterLookup` where a converter must ask first.
+    /// Throws a `Lookup` where a converter must ask first.
     package func render(_ batch: RecordBatch) throws -> KafkaBatch {
         do { return try rendered(batch) } catch let failure as Failure { throw failure.underlying }
     }
@@ -82,7 +82,9 @@ package struct KafkaRendering: Sendable {
         KafkaBatch(
             topic: batch.topic, count: batch.count,
             key: try batch.key.map { try key.bytes($0, nil, of: batch) },
-            value: try batch.value.map { try value.bytes($0, batch.tombstones, of: batch) },
+            value: try batch.value.map {
+                try value.bytes($0, batch.tombstones, of: batch, headers: RecordHeaders(batch.headers, header.converter))
+            },
             headers: try batch.headers.map { column in
                 KafkaBatch.Header(column.name, try header.bytes(column.values, column.present.map { !$0 }, of: batch), rows: column.present)
             },

@@ -131,7 +131,7 @@ final class KafkaWriter: Sendable {
     }
 
     /// Ends with the epoch, too: a registry that does not answer must not hold up a stop.
-    private func resolve(_ lookup: ConverterLookup, _ epoch: UInt64) async throws {
+    private func resolve(_ lookup: Lookup, _ epoch: UInt64) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await lookup.resolve() }
             group.addTask {

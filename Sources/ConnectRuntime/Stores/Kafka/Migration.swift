@@ -109,7 +109,7 @@ package struct Migration: Sendable {
             let here = try await embedded.read(partition, from: start + copied - 1, maxBytes: 1).first
         else { return false }
         let rendering = try KafkaRendering(here.rendering), record = here.batch.slice(0..<1)
-        let value = try await ConverterLookup.resolving { try rendering.render(record) }.value.map { Array($0.values[0]) } ?? []
+        let value = try await Lookup.resolving { try rendering.render(record) }.value.map { Array($0.values[0]) } ?? []
         switch there.batch.value?[0] {
         case .bytes(let bytes)?: return bytes == value
         default: return value.isEmpty

@@ -234,4 +234,5 @@ struct Rows: Sendable {
     func text(_ row: Int, _ column: Int) -> String { self[row, column] ?? "" }
     func integer(_ row: Int, _ column: Int) -> Int64? { self[row, column].flatMap { Int64($0) } }
     func isTrue(_ row: Int, _ column: Int) -> Bool { self[row, column] == "t" }
+    var texts: [[String?]] { (0..<count).map { row in (0..<width).map { self[row, $0] } } }
 }
