@@ -1,5 +1,5 @@
 internal import CRdKafka
-import ConnectAPI
+package import ConnectAPI
 import Synchronization
 
 /// A batch under way: keeps its bytes where librdkafka reads them, counts its messages' reports and answers once.
@@ -18,13 +18,17 @@ final class Delivery: Sendable {
 
     /// The first failure is the batch's; being given up counts only where nothing else went wrong.
     func fail(_ code: rd_kafka_resp_err_t, bytes: Int, fatal: ConnectorError?) {
+        // A transactional client takes no more records of a transaction that must be aborted.
+        if code == RD_KAFKA_RESP_ERR__STATE, fatal == nil {
+            return fail(ConnectorError(KafkaError.abortable, .retry, "Could not write to topic \(topic): the transaction must be aborted"))
+        }
         let size = code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? "write a record of \(bytes) bytes to topic \(topic)" : "write to topic \(topic)"
         fail(fatal ?? KafkaError.make(code, size))
     }
 
     func fail(_ error: any Error) {
         let error = error as? ConnectorError ?? ConnectorError("kafka.failed", .stop, "Could not write to topic \(topic)", underlying: error)
-        failure.withLock { known in if known == nil || known?.code == "kafka.abandoned" { known = error } }
+        failure.withLock { known in if known == nil || known?.code == KafkaError.abandoned { known = error } }
     }
 
     /// `count` messages are settled; with the last one the batch is answered and `opaque` released.
@@ -38,7 +42,7 @@ final class Delivery: Sendable {
 }
 
 /// Waits for a number of answers; throws the first failure once all are there.
-final class Answers: Sendable {
+package final class Answers: Sendable {
     private struct State {
         var missing: Int
         var failure: ConnectorError?
@@ -46,12 +50,16 @@ final class Answers: Sendable {
     }
     private let state: Mutex<State>
 
-    init(expected: Int) { state = Mutex(State(missing: expected)) }
+    package init(expected: Int = 0) { state = Mutex(State(missing: expected)) }
 
-    func add(_ result: Result<Void, ConnectorError>) {
+    /// One more.
+    package func expect() { state.withLock { $0.missing += 1 } }
+
+    /// Being given up counts only where nothing else went wrong.
+    package func add(_ result: Result<Void, ConnectorError>) {
         let resumed = state.withLock { state -> (CheckedContinuation<Void, any Error>, ConnectorError?)? in
             state.missing -= 1
-            if case .failure(let error) = result, state.failure == nil { state.failure = error }
+            if case .failure(let error) = result, state.failure == nil || state.failure?.code == KafkaError.abandoned { state.failure = error }
             guard state.missing == 0, let waiter = state.waiter else { return nil }
             state.waiter = nil
             return (waiter, state.failure)
@@ -60,7 +68,7 @@ final class Answers: Sendable {
         if let failure { waiter.resume(throwing: failure) } else { waiter.resume() }
     }
 
-    func wait() async throws {
+    package func wait() async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             let answer = state.withLock { state -> Result<Void, any Error>? in
                 guard state.missing == 0 else {

@@ -7,6 +7,10 @@ package enum KafkaError {
     package static let fenced = "kafka.fenced", fatal = "kafka.fatal", abortable = "kafka.transaction_must_abort", queueFull = "kafka.queue_full"
     package static let recordTooLarge = "kafka.record_too_large", unknownTopic = "kafka.unknown_topic", notAuthorized = "kafka.not_authorized"
     package static let unreachable = "kafka.unreachable", staleMember = "kafka.stale_group_member"
+    package static let abandoned = "kafka.abandoned"
+    private static let invalidTopic = "kafka.invalid_topic", refused = "kafka.refused"
+    /// What a record meets again when it is sent again.
+    package static let permanent: Set<String> = [recordTooLarge, notAuthorized, unknownTopic, invalidTopic, refused]
 
     /// `what`: what was tried, beginning with a verb: `write to topic orders`.
     static func make(_ code: rd_kafka_resp_err_t, _ what: String, detail: String? = nil) -> ConnectorError {
@@ -45,10 +49,10 @@ package enum KafkaError {
             return error(
                 unknownTopic, .stop, "there is no such topic or partition", "Create it, or set topic.creation.default.partitions and .replication.factor")
         case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-            return error("kafka.invalid_topic", .stop, "the topic's name is not valid", "Route it to a valid name with RegexRouter")
+            return error(invalidTopic, .stop, "the topic's name is not valid", "Route it to a valid name with RegexRouter")
         case RD_KAFKA_RESP_ERR_POLICY_VIOLATION, RD_KAFKA_RESP_ERR_INVALID_CONFIG, RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR,
             RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-            return error("kafka.refused", .stop, "the broker refused it: \(text)", nil)
+            return error(refused, .stop, "the broker refused it: \(text)", nil)
         case RD_KAFKA_RESP_ERR__FENCED, RD_KAFKA_RESP_ERR_PRODUCER_FENCED, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH,
             RD_KAFKA_RESP_ERR_TRANSACTION_COORDINATOR_FENCED, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
             return error(fenced, .stop, "another instance with the same identity has taken over", nil)
@@ -61,7 +65,7 @@ package enum KafkaError {
             return error("kafka.group_active", .stop, "the consumer group has members", "Stop the connector first")
         case RD_KAFKA_RESP_ERR__QUEUE_FULL: return error(queueFull, .retry, "the producer's queue is full", nil)
         case RD_KAFKA_RESP_ERR__PURGE_QUEUE, RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, RD_KAFKA_RESP_ERR__DESTROY:
-            return error("kafka.abandoned", .stop, "it was given up", nil)
+            return error(abandoned, .stop, "it was given up", nil)
         case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
             return error("kafka.unsupported", .stop, "the broker does not support it: \(text)", nil)
         case RD_KAFKA_RESP_ERR__FATAL: return error(fatal, .stop, text, nil)

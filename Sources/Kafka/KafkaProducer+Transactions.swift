@@ -42,9 +42,18 @@ extension KafkaProducer {
         }
     }
 
-    /// Waits until everything produced so far was acknowledged or refused.
-    package func flush(timeout: Duration) async throws {
-        try await blocking { [handle] in try KafkaError.check(rd_kafka_flush(handle.rk, timeout.wholeMilliseconds), "flush the producer") }
+    /// Throws what is wrong with the open transaction, if something is: asked to begin another, the client says so and does nothing else.
+    package func checkTransaction() async throws {
+        try await blocking { [handle] in
+            guard let error = rd_kafka_begin_transaction(handle.rk) else { return }
+            if rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE { return rd_kafka_error_destroy(error) }
+            try KafkaError.check(error, "go on with a transaction")
+        }
+    }
+
+    /// Waits until everything produced so far was acknowledged or refused, and does not linger; false when the time is up before.
+    package func flush(timeout: Duration) async throws -> Bool {
+        try await blocking { [handle] in rd_kafka_flush(handle.rk, timeout.wholeMilliseconds) == RD_KAFKA_RESP_ERR_NO_ERROR }
     }
 }
 

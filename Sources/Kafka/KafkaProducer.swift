@@ -21,6 +21,8 @@ package final class KafkaProducer: Sendable {
     private let topics = Mutex<[String: TopicHandle]>([:])
     private let flow = Monitor(Flow())
     private let bufferMemory: Int
+    /// `transaction.timeout.ms`: the broker aborts a transaction that is open for so long.
+    package let transactionTimeout: Duration
     private let ended = PendingEnd()
     /// Where calls that block run.
     private let thread: ThreadExecutor
@@ -36,6 +38,7 @@ package final class KafkaProducer: Sendable {
     package init(_ settings: KafkaSettings) throws {
         handle = try KafkaHandle(.producer, settings) { rd_kafka_conf_set_events($0, RD_KAFKA_EVENT_DR) }
         bufferMemory = settings.bufferMemory
+        transactionTimeout = .milliseconds(settings["transaction.timeout.ms"].flatMap { Int64($0) } ?? 60_000)
         thread = ThreadExecutor("kafka-producer")
         startThread { [handle, flow, ended] in
             Self.serve(handle, flow)

@@ -189,4 +189,97 @@ extension Array {
             }
         }
     }
+
+    // MARK: Exactly once
+
+    /// A log whose producers write in transactions; the body is given a producer of a topic of its own, and what readers of committed records see of it.
+    private func withTransactions(
+        _ config: [String: String] = [:],
+        _ body: (KafkaLog, Producer, _ topic: String, _ committed: () async throws -> [Int64]) async throws -> Void
+    ) async throws {
+        try await withKafka { broker in
+            try await withEmbeddedLog { embedded, _ in
+                let clients = KafkaClients(worker: ["bootstrap.servers": broker.bootstrapServers]), topic = "once-\(UUID().uuidString)"
+                let log = KafkaLog(
+                    clients: clients, topics: KafkaTopicCreator(clients, isEnabled: true), offsets: LocalOffsetStore(embedded), exactlyOnce: "g-\(topic)")
+                let reader = KafkaLog(
+                    clients: KafkaClients(worker: ["bootstrap.servers": broker.bootstrapServers, "consumer.isolation.level": "read_committed"]),
+                    topics: KafkaTopicCreator(clients, isEnabled: true), offsets: LocalOffsetStore(embedded))
+                let made = ["topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1"]
+                let producer = Producer(
+                    connector: "c-\(topic)", task: 0, rendering: Producer.named("").rendering, config: made.merging(config) { $1 }, epoch: 1)
+                do {
+                    try await body(log, producer, topic) {
+                        // Offsets of a topic with transactions have gaps.
+                        try await ScopedLog(reader, scope: "").batches(topic).flatMap(\.batch.numbers)
+                    }
+                } catch {
+                    await log.close()
+                    await reader.close()
+                    throw error
+                }
+                await log.close()
+                await reader.close()
+            }
+        }
+    }
+
+    @Test func aUnitIsThereAsAWholeOrNotAtAll() async throws {
+        try await withTransactions { log, producer, topic, committed in
+            var first: (any Appender)? = log.appender(for: producer)
+            try await first!.prepare()
+            try await log.stage([.numbers([1, 2], topic: topic)], unit: "x", by: producer)
+            try await log.stage([.numbers([3], topic: topic)], unit: "x", by: producer)
+            #expect(try await committed() == [])
+            try await first!.publish(unit: "x", at: .at(1)).durable()
+            // A broker writes a transaction's end into its partitions a moment after it is decided.
+            #expect(try await holdsInTime { try await committed() == [1, 2, 3] })
+            try await log.stage([.numbers([4], topic: topic)], unit: "y", by: producer)
+            // The run ends, and with it the unit.
+            first = nil
+            let second = log.appender(for: producer)
+            try await second.prepare()
+            try await log.stage([.numbers([5], topic: topic)], unit: "y", by: producer)
+            try await second.publish(unit: "y", at: .at(2)).durable()
+            try await second.append(Frame([.numbers([6], topic: topic)], at: .at(3))).durable()
+            #expect(try await holdsInTime { try await committed() == [1, 2, 3, 5, 6] })
+        }
+    }
+
+    /// Rather a unit in two transactions than one that never ends.
+    @Test func aUnitThatTakesTooLongIsCommittedInParts() async throws {
+        try await withTransactions(["producer.override.transaction.timeout.ms": "2000"]) { log, producer, topic, committed in
+            let appender = log.appender(for: producer)
+            try await appender.prepare()
+            try await log.stage([.numbers([1], topic: topic)], unit: "x", by: producer)
+            // As when the connector is paused.
+            #expect(try await holdsInTime { try await committed() == [1] })
+            try await log.stage([.numbers([2], topic: topic)], unit: "x", by: producer)
+            // Other records do not wait for the unit's end.
+            try await appender.append(Frame([.numbers([3], topic: topic)], at: nil)).durable()
+            #expect(try await holdsInTime { try await committed() == [1, 2, 3] })
+            try await appender.publish(unit: "x", at: .at(1)).durable()
+            #expect(try await committed() == [1, 2, 3])
+        }
+    }
+
+    /// Refused by the broker, and by the client before a broker hears of it.
+    @Test(arguments: ["10000000", "20000"]) func aRecordThatIsTooLargeForATransactionIsSaid(maximum: String) async throws {
+        let config = ["topic.creation.default.max.message.bytes": "20000", "producer.override.max.request.size": maximum]
+        try await withTransactions(config) { log, producer, topic, committed in
+            func refused(_ body: () async throws -> Void) async {
+                let error = await #expect(throws: ConnectorError.self) { try await body() }
+                #expect(error?.code == KafkaError.recordTooLarge && error?.disposition == .stop, "\(String(describing: error))")
+            }
+            let appender = log.appender(for: producer)
+            try await appender.prepare()
+            try await appender.append(Frame([.numbers([1], topic: topic)], at: .at(1))).durable()
+            await refused { try await appender.append(Frame([.numbers([2], topic: topic, padding: 30_000)], at: .at(2))).durable() }
+            let next = log.appender(for: producer)
+            try await next.prepare()
+            try await log.stage([.numbers([3], topic: topic)], unit: "x", by: producer)
+            await refused { try await log.stage([.numbers([4], topic: topic, padding: 30_000)], unit: "x", by: producer) }
+            #expect(try await holdsInTime { try await committed() == [1] })
+        }
+    }
 }

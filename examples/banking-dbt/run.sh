@@ -1,7 +1,5 @@
 #!/usr/bin/env bash
-# dbt on this machine, over the lake.
-#   run.sh build LAKE WAREHOUSE [LAYOUT]   makes snapshots and marts and runs the tests; LAYOUT is rows (the default) or events
-#   run.sh check WAREHOUSE                 compares the marts with PostgreSQL, and their history with the journal of common/banking.sh
+# dbt on this machine, over the lake: run.sh LAKE WAREHOUSE makes snapshots and marts and runs the tests; run.sh check WAREHOUSE compares the marts with PostgreSQL.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -16,12 +14,11 @@ fi
 if [ "$1" = check ]; then
   exec "$venv/bin/python" "$here/check.py" "$2"
 fi
-[ "$1" = build ] || { echo "banking-dbt: build or check, not '$1'" >&2; exit 2; }
-lake=$(cd "$2" && pwd)
-export WAREHOUSE=$3
+lake=$(cd "$1" && pwd)
+export WAREHOUSE=$2
 target=$(mktemp -d)
 trap 'rm -rf "$target"' EXIT
 # Snapshots and marts in the order of their dependencies, each followed by its tests.
 "$venv/bin/dbt" --quiet --no-use-colors build --project-dir "$here" --profiles-dir "$here/profiles" --target duckdb --target-path "$target" --log-path "$target" \
-  --vars "{lake: '$lake', layout: ${4:-rows}}"
+  --vars "{lake: '$lake'}"
 echo "banking-dbt: snapshots, marts and tests passed"

@@ -255,13 +255,13 @@ final class LogOutput: SourceOutput {
         for topic in new { await onTopic(topic) }
     }
 
-    /// Tries until it works or the error is none that passes; cancellation ends it.
+    /// Tries until it works or the error is none that passes; cancellation ends it. Where another run may have come between, the task begins again.
     private func persistently(_ what: String, _ body: @Sendable () async throws -> Void) async throws {
         var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(10))
         while true {
             do {
                 return try await body()
-            } catch let error as ConnectorError where error.disposition == .retry {
+            } catch let error as ConnectorError where error.disposition == .retry && current.withLock({ $0.appender?.canBeReplaced != false }) {
                 let wait = backoff.next()
                 counters.update { $0.retries += 1 }
                 report.warn("Could not \(what), trying again in \(Int(wait.milliseconds)) ms: \(error)")

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// A record is bytes here: what is read is a batch of byte columns, which the reader's converters parse. A position is written after the
 /// records before it were acknowledged by all replicas in sync (Invariant 2); what a crash leaves between the two is sent again. A snapshot unit's
-/// rows go out as they come, so those of an unfinished unit may come twice.
+/// rows go out as they come, so those of an unfinished unit may come twice; exactly-once producers commit a unit as a whole.
 package final class KafkaLog: Log {
     let writers: KafkaWriters
     let clients: KafkaClients
@@ -54,20 +54,26 @@ package final class KafkaLog: Log {
         let appender = TransactionalAppender(producer, topics: topicCreator, offsets: offsets) { [clients] in
             try clients.producer(
                 "connector-producer-\(producer.connector)-\(producer.task)", config: producer.config,
-                // Kafka Connect's other defaults hold; a transaction survives a broker's restart.
-                defaults: ["transactional.id": id, "enable.idempotence": "true", "max.in.flight.requests.per.connection": "5", "linger.ms": "1"])
+                // Kafka Connect's other defaults hold; a transaction survives a broker's restart. A snapshot unit is one transaction.
+                defaults: [
+                    "transactional.id": id, "enable.idempotence": "true", "max.in.flight.requests.per.connection": "5", "linger.ms": "1",
+                    "transaction.timeout.ms": "300000",
+                ])
         }
         transactional.withLock { $0[TaskID(producer.connector, producer.task)] = WeakAppender(appender: appender) }
         return appender
     }
 
     package func stage(_ batches: [RecordBatch], unit: String, by producer: Producer, rejected: RejectedRecords?) async throws {
+        let frame = Frame(batches, at: nil, rejected: rejected)
         // A run has one transactional id, and so one way in.
-        let running = transactional.withLock { $0[TaskID(producer.connector, producer.task)]?.appender }
-        try await (running ?? appender(for: producer)).append(Frame(batches, at: nil, rejected: rejected)).durable()
+        if let running = transactional.withLock({ $0[TaskID(producer.connector, producer.task)]?.appender }) {
+            return try await running.stage(frame, unit: unit).durable()
+        }
+        try await appender(for: producer).append(frame).durable()
     }
 
-    /// What was sent stays: it is in the topics already.
+    /// What was sent stays: it is in the topics already, or in a transaction that the run's end aborts.
     package func discard(unit: String?, connector: String) async throws {}
 
     // MARK: Positions
