@@ -32,6 +32,12 @@ public final class SluiceWorker {
 
     public var isRunning: Bool { child?.isRunning ?? false }
 
+    /// Bytes of its memory that are in RAM; nil when it does not run.
+    public var residentBytes: Int? {
+        guard let child, let text = try? String(contentsOfFile: "/proc/\(child.pid)/statm", encoding: .utf8) else { return nil }
+        return text.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * Int(getpagesize()) }
+    }
+
     /// kill -9.
     public func kill() {
         guard let child else { return }
