@@ -1,5 +1,19 @@
 package import ConnectAPI
 
+/// What the files of a schema have in common.
+package struct ParquetLayout: Sendable {
+    package let schema: Schema
+    let options: ParquetOptions
+    let mapping: SchemaMapping
+
+    /// The columns are the fields of `schema`, a STRUCT. Throws when the schema has no Parquet form.
+    package init(_ schema: Schema, _ options: ParquetOptions) throws(ConnectorError) {
+        self.schema = schema
+        self.options = options
+        mapping = try SchemaMapping(schema, options)
+    }
+}
+
 /// Turns columns into one Parquet file, as bytes.
 ///
 ///     Schema ──SchemaMapping──▶ the file's schema and a MappedField for each field
@@ -16,9 +30,7 @@ package final class ParquetWriter {
     /// Rows written so far.
     package private(set) var rowCount = 0
 
-    private let schema: Schema
-    private let options: ParquetOptions
-    private let mapping: SchemaMapping
+    private let layout: ParquetLayout
     private let chunks: [ColumnChunkWriter]
     private var pairs: [(key: String, value: String)]
 
@@ -34,16 +46,23 @@ package final class ParquetWriter {
     /// Rows are shredded in pieces of this many, so that the working memory stays in the processor's cache.
     private static let pieceRows = 4096
 
-    /// A file whose columns are the fields of `schema`, a STRUCT. Throws when the schema has no Parquet form.
-    package init(
-        schema: Schema, options: ParquetOptions = ParquetOptions(), metadata: [(key: String, value: String)] = []
-    ) throws(ConnectorError) {
-        self.schema = schema
-        self.options = options
-        mapping = try SchemaMapping(schema, options)
-        chunks = mapping.leaves.map { ColumnChunkWriter($0, options) }
+    /// A file of a layout, which any number of files can share.
+    package init(_ layout: ParquetLayout, metadata: [(key: String, value: String)] = []) {
+        self.layout = layout
+        chunks = layout.mapping.leaves.map { ColumnChunkWriter($0, layout.options) }
         pairs = metadata
     }
+
+    /// A file whose columns are the fields of `schema`, a STRUCT. Throws when the schema has no Parquet form.
+    package convenience init(
+        schema: Schema, options: ParquetOptions = ParquetOptions(), metadata: [(key: String, value: String)] = []
+    ) throws(ConnectorError) {
+        self.init(try ParquetLayout(schema, options), metadata: metadata)
+    }
+
+    private var schema: Schema { layout.schema }
+    private var options: ParquetOptions { layout.options }
+    private var mapping: SchemaMapping { layout.mapping }
 
     /// Appends the rows of a STRUCT column whose fields are those of the file's schema.
     ///

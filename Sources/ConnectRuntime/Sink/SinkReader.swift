@@ -76,7 +76,7 @@ final class SinkReader: Sendable {
     }
 
     private func deliver(_ stored: StoredBatch) async throws {
-        let bytes = stored.batch.byteCount
+        let bytes = stored.memory
         // Invariant 5: what is read ahead fits the budget; the main loop gives it back.
         try await budget.acquire(bytes)
         let batches: [ConsumedBatch]

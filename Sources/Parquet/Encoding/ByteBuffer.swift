@@ -6,12 +6,16 @@ struct ByteBuffer: ~Copyable {
     private(set) var capacity: Int
     private(set) var count = 0
 
-    init(capacity: Int = 0) {
-        self.capacity = max(capacity, 64)
-        base = malloc(self.capacity)!
+    /// Where empty buffers point: most of an open file's hold nothing, and there are many files.
+    private static nonisolated(unsafe) let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 16)
+
+    /// Takes no memory before the first byte.
+    init() {
+        capacity = 0
+        base = Self.nowhere
     }
 
-    deinit { free(base) }
+    deinit { if capacity > 0 { free(base) } }
 
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
@@ -21,8 +25,9 @@ struct ByteBuffer: ~Copyable {
     }
 
     @inline(never) private mutating func grow(by n: Int) {
-        capacity = max(capacity * 2, count + n)
-        base = realloc(base, capacity)!
+        let old = capacity > 0 ? base : nil
+        capacity = max(capacity * 2, count + n, 64)
+        base = realloc(old, capacity)!
     }
 
     @inline(__always) mutating func append(_ byte: UInt8) { append(integer: byte) }

@@ -6,8 +6,10 @@ struct FixedDictionary<Word: FixedWidthInteger & UnsignedInteger>: ~Copyable {
     private(set) var count = 0
     /// Allocated with the first value.
     private var table: UnsafeMutablePointer<UInt32>?
-    private var bits = 8
+    private var bits = Self.firstBits
     private static var empty: UInt32 { .max }
+    /// Few values are the rule in files that are many.
+    private static var firstBits: Int { 4 }
 
     init() {}
 
@@ -70,7 +72,7 @@ struct FixedDictionary<Word: FixedWidthInteger & UnsignedInteger>: ~Copyable {
     mutating func removeAll() {
         table?.deallocate()
         table = nil
-        bits = 8
+        bits = Self.firstBits
         count = 0
         entries.release()
     }
@@ -99,9 +101,10 @@ struct BytesDictionary: ~Copyable {
     private var starts = ByteBuffer()
     /// The upper half is a hash, the lower an entry: a miss is mostly told without looking at the entry.
     private var table: UnsafeMutablePointer<UInt64>?
-    private var bits = 8
+    private var bits = Self.firstBits
     private let prefixed: Bool
     private static var empty: UInt64 { .max }
+    private static var firstBits: Int { 4 }
 
     init(prefixed: Bool) { self.prefixed = prefixed }
 
@@ -194,7 +197,7 @@ struct BytesDictionary: ~Copyable {
     mutating func removeAll() {
         table?.deallocate()
         table = nil
-        bits = 8
+        bits = Self.firstBits
         count = 0
         entries.release()
         starts.release()

@@ -1,7 +1,7 @@
 /// Thrift's compact protocol, writing only: the encoding of Parquet's page headers, page index and footer.
 /// Source: Apache Thrift, thrift-compact-protocol.md.
 struct ThriftWriter: ~Copyable {
-    private(set) var buffer = ByteBuffer(capacity: 256)
+    private(set) var buffer = ByteBuffer()
     private var lastField: Int16 = 0
     private var outer: [Int16] = []
 

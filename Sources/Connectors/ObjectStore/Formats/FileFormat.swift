@@ -65,9 +65,9 @@ enum FileFormat: Sendable {
         }
     }
 
-    func encoder(for schema: Schema) throws -> any FileEncoder {
+    func encoder(for schema: Schema, _ layouts: ParquetLayouts) throws -> any FileEncoder {
         switch self {
-        case .parquet(let options): try ParquetFile(schema, options)
+        case .parquet(let options): ParquetFile(try layouts.layout(for: schema, options))
         case .json(let options, let gzip, let schemaless): JSONLinesFile(options, gzip, schemaless ? JavaHashOrder() : nil)
         case .bytes(let separator, _, let gzip): try ByteArrayFile(schema, separator: separator, gzip)
         case .avro(let codec, let connectMetadata): try AvroContainer(schema, codec, connectMetadata: connectMetadata)
@@ -82,12 +82,9 @@ struct ParquetFile: FileEncoder {
     /// Values that are no structs become a struct of one column.
     private let wrapper: Schema?
 
-    init(_ schema: Schema, _ options: ParquetOptions) throws {
-        wrapper = schema.type == .struct ? nil : .struct([Schema.Field("value", schema)])
-        var text = JSONWriter()
-        ConnectJSONSchema.write(schema, ConnectJSONOptions(), to: &text)
-        writer = try ParquetWriter(
-            schema: wrapper ?? schema, options: options, metadata: [("kafka-schema", String(decoding: text.take(), as: UTF8.self))])
+    init(_ layout: ParquetLayouts.Layout) {
+        wrapper = layout.schema.type == .struct ? nil : layout.columns.schema
+        writer = ParquetWriter(layout.columns, metadata: [("kafka-schema", layout.schemaText)])
     }
 
     mutating func append(_ values: Column) throws {

@@ -5,6 +5,8 @@ struct FileFormats: Sendable {
     var headers: FileFormat
     var storesKeys = false
     var storesHeaders = false
+    /// Shared by all files.
+    let layouts = ParquetLayouts()
 
     func format(of kind: FileNaming.Kind) -> FileFormat {
         switch kind {

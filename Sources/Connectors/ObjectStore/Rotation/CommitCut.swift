@@ -15,22 +15,31 @@ struct CommitCut {
     private var unstored: [Int: Int64] = [:]
     /// Stored files that a later commit could still fall into, by start.
     private var stored: [(start: Int64, end: Int64)] = []
+    /// Something happened since `committable` was asked last: of many partitions, few have anything to say after a batch.
+    private var mayHaveGrown = true
 
     /// Reading began here: nothing before it is left to commit.
     mutating func start(at offset: Int64) { if committed == nil { committed = offset } }
 
     /// Records up to here were taken or are none of this sink's business.
-    mutating func advance(to next: Int64) { self.next = max(next, self.next ?? next) }
+    mutating func advance(to next: Int64) {
+        self.next = max(next, self.next ?? next)
+        mayHaveGrown = true
+    }
 
     mutating func begin(_ file: Int, start: Int64) { unstored[file] = start }
 
     /// The destination holds the file; `end` is its last offset.
     mutating func store(_ file: Int, end: Int64) {
         if let start = unstored.removeValue(forKey: file) { addStored(start, end) }
+        mayHaveGrown = true
     }
 
     /// The file turned out to hold nothing worth storing.
-    mutating func drop(_ file: Int) { unstored[file] = nil }
+    mutating func drop(_ file: Int) {
+        unstored[file] = nil
+        mayHaveGrown = true
+    }
 
     /// A file of an earlier run was found.
     mutating func found(start: Int64, end: Int64) {
@@ -56,6 +65,8 @@ struct CommitCut {
 
     /// The offset to commit, or nil when the cut did not grow since the last call.
     mutating func committable() -> Int64? {
+        guard mayHaveGrown else { return nil }
+        mayHaveGrown = false
         guard let cut, cut > committed ?? .min else { return nil }
         committed = cut
         stored.removeAll { $0.end < cut }

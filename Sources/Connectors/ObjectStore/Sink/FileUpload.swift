@@ -10,6 +10,7 @@ struct UploadContext: Sendable {
     let retryBackoff: Duration
     /// nil: objects get no tags.
     let tags: ObjectTags?
+    let queue = UploadQueue()
     let progress: UploadProgress
     let metrics: SinkMetrics
     let log: Logger
@@ -50,13 +51,17 @@ final class FileUpload: Sendable {
     private let progress: UploadProgress
     private let task: Task<Outcome, Never>
 
-    init(_ file: FileIdentity, after predecessor: FileUpload?, _ context: UploadContext) {
+    /// `isWhole`: the file has ended, and takes its turn among those that did.
+    init(_ file: FileIdentity, after predecessor: FileUpload?, _ context: UploadContext, isWhole: Bool) {
         self.file = file
         progress = context.progress
         let (stream, steps) = AsyncStream<Step>.makeStream()
         self.steps = steps
         progress.started(file.number)
+        let turn = isWhole ? context.queue.turn() : nil
         task = Task {
+            if let turn { await context.queue.wait(for: turn) }
+            defer { if turn != nil { context.queue.leave() } }
             var transfer = FileTransfer(file, after: predecessor, context)
             let outcome = await transfer.run(stream, stop: { steps.finish() })
             context.progress.ended(file.number, outcome)

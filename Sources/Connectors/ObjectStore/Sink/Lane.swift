@@ -59,17 +59,35 @@ final class Lane {
 
     /// Opens a file or puts back one that changed.
     func keep(_ file: OpenFile, _ directory: Int32) {
-        let bytes = file.bufferedBytes
-        bufferedBytes += bytes - (sizes.updateValue(bytes, forKey: directory) ?? 0)
+        let holding = Holding(bytes: file.bufferedBytes, openedAt: file.openedAt)
+        bufferedBytes += holding.bytes - (holdings.updateValue(holding, forKey: directory)?.bytes ?? 0)
+        earliestOpening = min(earliestOpening, file.openedAt)
         open[directory] = file
     }
 
     /// Takes a file out, to change or to end it. Changed, it is put back with `keep`: its buffers are not shared meanwhile.
     func take(_ directory: Int32) -> OpenFile? {
-        bufferedBytes -= sizes.removeValue(forKey: directory) ?? 0
+        bufferedBytes -= holdings.removeValue(forKey: directory)?.bytes ?? 0
         return open.removeValue(forKey: directory)
     }
-    private var sizes: [Int32: Int] = [:]
+
+    /// What is asked of all open files at once, without touching the files.
+    struct Holding {
+        let bytes: Int
+        let openedAt: Int64
+    }
+    private(set) var holdings: [Int32: Holding] = [:]
+    /// No open file is older.
+    private var earliestOpening = Int64.max
+
+    var oldestOpening: Int64? { holdings.values.lazy.map(\.openedAt).min() }
+
+    /// The files opened at this time or before. Costs nothing as long as there are none.
+    func opened(by time: Int64) -> [Int32] {
+        guard earliestOpening <= time else { return [] }
+        earliestOpening = oldestOpening ?? .max
+        return holdings.filter { $0.value.openedAt <= time }.keys.sorted()
+    }
 }
 
 /// A batch that is ready to be divided: every row has a directory.

@@ -172,11 +172,10 @@ public struct ObjectStoreSinkTask: SinkTask {
     }
 
     private mutating func report() {
-        // Every second: what is not committed grows also while nothing can be.
-        if reportedAt.map({ $0.duration(to: .now) >= .seconds(1) }) ?? true {
-            reportedAt = .now
-            for writer in writers.values { if let committed = writer.cut.committed { metrics.uncommitted(writer.partition, writer.takenUpTo - committed) } }
-        }
+        // Every second: what is not committed grows also while nothing can be, and a walk over all files is not for every batch.
+        guard reportedAt.map({ $0.duration(to: .now) >= .seconds(1) }) ?? true else { return }
+        reportedAt = .now
+        for writer in writers.values { if let committed = writer.cut.committed { metrics.uncommitted(writer.partition, writer.takenUpTo - committed) } }
         if let seconds = store.credentialsExpireIn { metrics.credentials(expireIn: seconds) }
         let oldest = writers.values.compactMap(\.oldestOpening).min()
         metrics.state(

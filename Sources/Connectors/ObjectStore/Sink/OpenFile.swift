@@ -38,17 +38,17 @@ struct OpenFile {
         let format = formats.format(of: identity.kind)
         if let schema, values.schema !== schema, !format.mixesSchemas { values = SchemaCompatibility.project(values, to: schema) }
         if encoder == nil {
-            encoder = try format.encoder(for: values.schema)
+            encoder = try format.encoder(for: values.schema, formats.layouts)
             schema = values.schema
         }
         // First what may refuse a row: what follows takes any.
         try encoder?.append(values)
         if let column = rows.keys {
-            if keys == nil { keys = try formats.keys.encoder(for: column.schema) }
+            if keys == nil { keys = try formats.keys.encoder(for: column.schema, formats.layouts) }
             try keys?.append(column)
         }
         if let column = rows.headers {
-            if headers == nil { headers = try formats.headers.encoder(for: column.schema) }
+            if headers == nil { headers = try formats.headers.encoder(for: column.schema, formats.layouts) }
             try headers?.append(column)
         }
         count += rows.count

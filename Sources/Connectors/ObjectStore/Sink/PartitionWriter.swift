@@ -39,7 +39,7 @@ final class PartitionWriter {
 
     var bufferedBytes: Int { lanes.values.reduce(0) { $0 + $1.bufferedBytes } }
     var openFiles: Int { lanes.values.reduce(0) { $0 + $1.open.count } }
-    var oldestOpening: Int64? { lanes.values.lazy.flatMap { $0.open.values }.map(\.openedAt).min() }
+    var oldestOpening: Int64? { lanes.values.lazy.compactMap(\.oldestOpening).min() }
     var takenUpTo: Int64 { cut.next ?? 0 }
     var hasUploads: Bool { !uploads.isEmpty }
 
@@ -208,9 +208,9 @@ final class PartitionWriter {
         for part in try file.takeParts(context.uploads, endingRows: endingRows) { upload(of: &file, directory, lane).add(part) }
     }
 
-    private func upload(of file: inout OpenFile, _ directory: Int32, _ lane: Lane) -> FileUpload {
+    private func upload(of file: inout OpenFile, _ directory: Int32, _ lane: Lane, isWhole: Bool = false) -> FileUpload {
         if let upload = file.upload { return upload }
-        let upload = FileUpload(file.identity, after: lane.uploads[directory], context.uploads)
+        let upload = FileUpload(file.identity, after: lane.uploads[directory], context.uploads, isWhole: isWhole)
         file.upload = upload
         lane.uploads[directory] = upload
         uploads[file.identity.number] = (upload, lane, directory)
@@ -245,7 +245,7 @@ final class PartitionWriter {
         guard var file = lane.take(directory) else { return }
         guard let (facts, rest, companions) = try file.finish() else { return cut.drop(file.identity.number) }
         context.uploads.metrics.closed(reason)
-        upload(of: &file, directory, lane).end(facts, rest: rest, companions: companions)
+        upload(of: &file, directory, lane, isWhole: true).end(facts, rest: rest, companions: companions)
     }
 
     /// Stores all open files for a reason from outside the rotation.
@@ -273,7 +273,7 @@ final class PartitionWriter {
 
     var holders: [Holder] {
         lanes.values.flatMap { lane in
-            lane.open.map { Holder(writer: self, lane: lane, directory: $0, bytes: $1.bufferedBytes, openedAt: $1.openedAt) }
+            lane.holdings.map { Holder(writer: self, lane: lane, directory: $0, bytes: $1.bytes, openedAt: $1.openedAt) }
         }
     }
 
@@ -299,7 +299,7 @@ final class PartitionWriter {
         for lane in lanes.values {
             if let reason = lane.rotation.tick(now) { try closeAll(lane, reason) }
             if context.plan.fileMaxAge > 0 {
-                for (directory, file) in lane.open where now - file.openedAt >= context.plan.fileMaxAge { try close(directory, lane, .age) }
+                for directory in lane.opened(by: now - context.plan.fileMaxAge) { try close(directory, lane, .age) }
             }
         }
         if !cut.isHeldBack {
