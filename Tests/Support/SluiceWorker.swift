@@ -61,6 +61,21 @@ public final class SluiceWorker {
         return status
     }
 
+    /// As `stop`, and returns the most memory it ever had resident, in bytes, also while it stopped.
+    public func stopAndWeigh() -> (status: Int32, peak: Int) {
+        guard let child else { return (0, 0) }
+        child.signal(SIGTERM)
+        var peak = 0
+        // Gone once the process has ended.
+        while let text = try? String(contentsOfFile: "/proc/\(child.pid)/status", encoding: .utf8),
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
+        {
+            peak = max(peak, (line.split { !$0.isNumber }.first.flatMap { Int($0) } ?? 0) << 10)
+            usleep(20_000)
+        }
+        return (stop(), peak)
+    }
+
     /// What it logged so far.
     public var log: String { (try? String(contentsOfFile: directory + "/err.log", encoding: .utf8)) ?? "" }
 

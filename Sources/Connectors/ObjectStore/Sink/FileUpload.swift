@@ -1,4 +1,5 @@
 import ConnectAPI
+import Synchronization
 
 /// What all uploads of a task share.
 struct UploadContext: Sendable {
@@ -46,27 +47,58 @@ final class FileUpload: Sendable {
         let body: [UInt8]
     }
 
+    private struct State {
+        /// Until it starts.
+        var work: (@Sendable () async -> Outcome)?
+        var task: Task<Void, Never>?
+        var outcome: Outcome?
+        var waiters: [CheckedContinuation<Outcome, Never>] = []
+    }
+
     let file: FileIdentity
     private let steps: AsyncStream<Step>.Continuation
     private let progress: UploadProgress
-    private let task: Task<Outcome, Never>
+    /// Where it takes its turn; nil: it starts at once.
+    private let queue: UploadQueue?
+    private let state: Mutex<State>
 
-    /// `isWhole`: the file has ended, and takes its turn among those that did.
+    /// `isWhole`: the file has ended, and takes its turn among those that did; others start with their first part.
     init(_ file: FileIdentity, after predecessor: FileUpload?, _ context: UploadContext, isWhole: Bool) {
         self.file = file
         progress = context.progress
+        queue = isWhole ? context.queue : nil
         let (stream, steps) = AsyncStream<Step>.makeStream()
         self.steps = steps
         progress.started(file.number)
-        let turn = isWhole ? context.queue.turn() : nil
-        task = Task {
-            if let turn { await context.queue.wait(for: turn) }
-            defer { if turn != nil { context.queue.leave() } }
-            var transfer = FileTransfer(file, after: predecessor, context)
-            let outcome = await transfer.run(stream, stop: { steps.finish() })
-            context.progress.ended(file.number, outcome)
-            return outcome
+        state = Mutex(
+            State {
+                var transfer = FileTransfer(file, after: predecessor, context)
+                return await transfer.run(stream, stop: { steps.finish() })
+            })
+        if !isWhole { start() }
+    }
+
+    /// False: it was cancelled before.
+    @discardableResult
+    func start() -> Bool {
+        state.withLock { state in
+            guard let work = state.work else { return false }
+            state.work = nil
+            state.task = Task {
+                self.end(await work())
+                self.queue?.leave()
+            }
+            return true
         }
+    }
+
+    private func end(_ outcome: Outcome) {
+        let waiters = state.withLock { state in
+            defer { state = State(outcome: outcome) }
+            return state.waiters
+        }
+        progress.ended(file.number, outcome)
+        for waiter in waiters { waiter.resume(returning: outcome) }
     }
 
     /// The next part of a file that is still open.
@@ -80,8 +112,27 @@ final class FileUpload: Sendable {
         progress.handedOver(file.number, bytes: rest.count + companions.reduce(0) { $0 + $1.body.count }, last: true)
         steps.yield(.end(facts, rest: rest, companions: companions))
         steps.finish()
+        queue?.enter(self)
     }
 
-    func cancel() { task.cancel() }
-    var outcome: Outcome { get async { await task.value } }
+    func cancel() {
+        let isWaiting = state.withLock { state in
+            state.task?.cancel()
+            defer { state.work = nil }
+            return state.work != nil
+        }
+        if isWaiting { end(.failed(CancellationError())) }
+    }
+
+    var outcome: Outcome {
+        get async {
+            await withCheckedContinuation { continuation in
+                let outcome = state.withLock { state in
+                    if state.outcome == nil { state.waiters.append(continuation) }
+                    return state.outcome
+                }
+                if let outcome { continuation.resume(returning: outcome) }
+            }
+        }
+    }
 }

@@ -141,11 +141,13 @@ public struct ObjectStoreSinkTask: SinkTask {
         if let failure { throw failure }
     }
 
+    /// Of open files and of those on their way.
+    var heldBytes: Int { openBytes + progress.bytes }
     private var openBytes: Int { writers.values.reduce(0) { $0 + $1.bufferedBytes } }
 
     /// Waits until what is buffered fits the budget.
     private func makeRoom() async throws {
-        while openBytes + progress.bytes > budget {
+        while heldBytes > budget {
             try Task.checkCancellation()
             if let failing = progress.failing { throw failing }
             if !progress.isBusy {
@@ -160,7 +162,7 @@ public struct ObjectStoreSinkTask: SinkTask {
 
     /// Frees memory early enough that writes need not wait for it.
     private func relieve() throws {
-        if openBytes + progress.bytes > budget / 10 * 8 { try relieve(downTo: budget / 2) }
+        if heldBytes > budget / 10 * 8 { try relieve(downTo: budget / 2) }
     }
 
     private func relieve(downTo target: Int) throws {
@@ -179,7 +181,7 @@ public struct ObjectStoreSinkTask: SinkTask {
         if let seconds = store.credentialsExpireIn { metrics.credentials(expireIn: seconds) }
         let oldest = writers.values.compactMap(\.oldestOpening).min()
         metrics.state(
-            openFiles: writers.values.reduce(0) { $0 + $1.openFiles }, bufferedBytes: openBytes + progress.bytes,
+            openFiles: writers.values.reduce(0) { $0 + $1.openFiles }, bufferedBytes: heldBytes,
             oldestRecordAge: oldest.map { Double(max(0, writerContext.clock() - $0)) / 1000 } ?? 0)
     }
 }

@@ -4,39 +4,43 @@ import Synchronization
 /// half-sent requests. A file never waits for one that ended after it, so one that waits for its predecessor holds nobody up for good.
 final class UploadQueue: Sendable {
     private struct State {
-        var turns = 0
-        /// Turns below this one have come.
-        var limit = UploadQueue.width
-        var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+        var underWay = 0
+        /// Those before `head` are gone.
+        var waiting: [FileUpload?] = []
+        var head = 0
+
+        mutating func next() -> FileUpload? {
+            guard head < waiting.count else {
+                (waiting, head) = ([], 0)
+                underWay -= 1
+                return nil
+            }
+            defer {
+                waiting[head] = nil
+                head += 1
+            }
+            return waiting[head]
+        }
     }
     /// More than the threads that send, so that these are never idle.
     private static let width = 32
     private let state = Mutex(State())
 
-    func turn() -> Int {
-        state.withLock { state in
-            state.turns += 1
-            return state.turns - 1
-        }
-    }
-
-    /// Returns when the turn has come. Not ended by cancellation: those before it are cancelled too, and leave.
-    func wait(for turn: Int) async {
-        await withCheckedContinuation { continuation in
-            let comes = state.withLock { state in
-                if turn < state.limit { return true }
-                state.waiting[turn] = continuation
-                return false
+    /// Starts the upload when its turn comes.
+    func enter(_ upload: FileUpload) {
+        let isTurn = state.withLock { state in
+            guard state.underWay == Self.width else {
+                state.underWay += 1
+                return true
             }
-            if comes { continuation.resume() }
+            state.waiting.append(upload)
+            return false
         }
+        if isTurn, !upload.start() { leave() }
     }
 
-    /// Every turn that came leaves once.
+    /// An upload that was started has ended.
     func leave() {
-        state.withLock { state in
-            state.limit += 1
-            return state.waiting.removeValue(forKey: state.limit - 1)
-        }?.resume()
+        while let next = state.withLock({ $0.next() }) { if next.start() { return } }
     }
 }
