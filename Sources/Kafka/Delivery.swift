@@ -7,6 +7,7 @@ final class Delivery: Sendable {
     let batch: KafkaBatch
     private let outstanding: Atomic<Int>
     private let failure = Mutex<ConnectorError?>(nil)
+    private let last = Mutex<(partition: Int32, next: Int64)?>(nil)
     private var topic: String { batch.topic }
     private let done: @Sendable (Result<Void, ConnectorError>) -> Void
 
@@ -30,6 +31,11 @@ final class Delivery: Sendable {
         let error = error as? ConnectorError ?? ConnectorError("kafka.failed", .stop, "Could not write to topic \(topic)", underlying: error)
         failure.withLock { known in if known == nil || known?.code == KafkaError.abandoned { known = error } }
     }
+
+    /// Where a message was written.
+    func note(partition: Int32, offset: Int64) { last.withLock { $0 = (partition, offset + 1) } }
+    /// The offset behind the message that was reported last, and its partition.
+    var end: (TopicPartition, Int64)? { last.withLock { $0 }.map { (TopicPartition(topic, $0.partition), $0.next) } }
 
     /// `count` messages are settled; with the last one the batch is answered and `opaque` released.
     func report(_ count: Int, _ opaque: UnsafeMutableRawPointer) {

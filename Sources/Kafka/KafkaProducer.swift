@@ -73,16 +73,18 @@ package final class KafkaProducer: Sendable {
         enqueue(batch, bytes, done)
     }
 
-    /// Sends records and returns when brokers have them. For small numbers: it does not wait for the buffer.
-    package func send(_ records: [KafkaRecord]) async throws {
-        guard !records.isEmpty else { return }
+    /// Sends records and returns when brokers have them, with the offsets behind them. For small numbers: it does not wait for the buffer.
+    @discardableResult
+    package func send(_ records: [KafkaRecord]) async throws -> [TopicPartition: Int64] {
+        guard !records.isEmpty else { return [:] }
         let answers = Answers(expected: records.count)
-        for record in records {
+        let deliveries = records.map { record in
             let batch = KafkaBatch(record), bytes = batch.byteCount
             flow.withLock { $0.bytes += bytes }
-            enqueue(batch, bytes) { answers.add($0) }
+            return enqueue(batch, bytes) { answers.add($0) }
         }
         try await answers.wait()
+        return Dictionary(deliveries.compactMap(\.end), uniquingKeysWith: max)
     }
 
     /// Gives up everything queued or under way: it is answered with `kafka.abandoned`.
@@ -97,12 +99,18 @@ package final class KafkaProducer: Sendable {
     /// Why the producer can do nothing more, if so: `kafka.fenced` or `kafka.fatal`.
     package var fatalError: ConnectorError? { handle.fatalError }
 
-    private func enqueue(_ batch: KafkaBatch, _ bytes: Int, _ done: @escaping @Sendable (Result<Void, ConnectorError>) -> Void) {
+    @discardableResult
+    private func enqueue(
+        _ batch: KafkaBatch, _ bytes: Int, _ done: @escaping @Sendable (Result<Void, ConnectorError>) -> Void
+    ) -> Delivery {
         let delivery = Delivery(batch) { [flow] result in
             flow.notify { $0.bytes -= bytes }
             done(result)
         }
-        guard batch.count > 0 else { return delivery.finish() }
+        guard batch.count > 0 else {
+            delivery.finish()
+            return delivery
+        }
         do {
             let topic = try topic(batch.topic)
             // Retained until the last message was reported, and with it the values, which librdkafka does not copy: an array's bytes stay where
@@ -122,6 +130,7 @@ package final class KafkaProducer: Sendable {
             delivery.fail(error)
             delivery.finish()
         }
+        return delivery
     }
 
     private func topic(_ name: String) throws -> TopicHandle {
@@ -162,10 +171,15 @@ package final class KafkaProducer: Sendable {
 
     /// Runs of one batch's messages are reported together.
     private static func report(_ messages: ArraySlice<UnsafePointer<rd_kafka_message_t>?>) {
-        var current: UnsafeMutableRawPointer?, run = 0
+        var current: UnsafeMutableRawPointer?, run = 0, last: (partition: Int32, offset: Int64)?
         func close() {
-            if let current, run > 0 { Unmanaged<Delivery>.fromOpaque(current).takeUnretainedValue().report(run, current) }
+            if let current, run > 0 {
+                let delivery = Unmanaged<Delivery>.fromOpaque(current).takeUnretainedValue()
+                if let last { delivery.note(partition: last.partition, offset: last.offset) }
+                delivery.report(run, current)
+            }
             run = 0
+            last = nil
         }
         for message in messages {
             guard let message, let opaque = message.pointee._private else { continue }
@@ -174,6 +188,9 @@ package final class KafkaProducer: Sendable {
                 current = opaque
             }
             run += 1
+            if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR, message.pointee.offset >= 0 {
+                last = (message.pointee.partition, message.pointee.offset)
+            }
             if message.pointee.err != RD_KAFKA_RESP_ERR_NO_ERROR {
                 Unmanaged<Delivery>.fromOpaque(opaque).takeUnretainedValue()
                     .fail(message.pointee.err, bytes: message.pointee.len + message.pointee.key_len, fatal: nil)

@@ -160,6 +160,24 @@ import Testing
         #expect(try server.requests().count == 10)
     }
 
+    /// A leader's writes are transactions of one client, and each is read before it is answered.
+    @Test func connectorsAreMadeAtOnceInTransactions() async throws {
+        try await withWorkers(["exactly.once.source.support": "enabled"]) { cluster, withWorker in
+            try await withWorker { worker in
+                let herder = worker.herder, names = (0..<8).map { "c\($0)" }
+                try await withThrowingTaskGroup { group in
+                    for name in names {
+                        let config = cluster.hold(2)
+                        group.addTask { _ = try await herder.create(name, config, initialState: .started) }
+                    }
+                    try await group.waitForAll()
+                }
+                try await eventually { cluster.journal.running.count == 16 }
+                for name in names { #expect(try await herder.status(name).tasks.count == 2) }
+            }
+        }
+    }
+
     @Test func aConnectorsOwnTopicIsPartOfItsTransactions() async throws {
         try await withWorkers(["exactly.once.source.support": "enabled"]) { cluster, withWorker in
             let topic = "n-\(cluster.name)", own = "own-\(cluster.name)"

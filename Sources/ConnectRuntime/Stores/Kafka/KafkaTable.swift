@@ -1,4 +1,4 @@
-import ConnectAPI
+package import ConnectAPI
 package import Kafka
 import Synchronization
 
@@ -95,7 +95,12 @@ package final class KafkaTable<State: Sendable, Change: Sendable>: Sendable {
     /// Returns when the state has everything that was in the topic when this was called.
     package func readToEnd() async throws {
         let partitions = progress.withLock { Array($0.next.keys) }
-        let ends = try await consumer.offsets(of: partitions, at: .end)
+        try await readOn(to: try await consumer.offsets(of: partitions, at: .end))
+    }
+
+    /// Returns when the state has everything before these offsets. Who reads what is committed sees a transaction's records a moment after its
+    /// commit, and until then an end before them: so what was written is waited for by its offsets.
+    package func readOn(to ends: [TopicPartition: Int64]) async throws {
         let id = progress.withLock { progress in
             progress.nextWaiter += 1
             return progress.nextWaiter
@@ -118,8 +123,8 @@ package final class KafkaTable<State: Sendable, Change: Sendable>: Sendable {
 
     /// Makes records durable; with `reading`, returns when the state has them.
     package func write(_ records: [KafkaRecord], reading: Bool = true) async throws {
-        try await producer.send(records)
-        if reading { try await readToEnd() }
+        let ends = try await producer.send(records)
+        if reading { try await readOn(to: ends) }
     }
 
     // MARK: Following
