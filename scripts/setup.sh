@@ -2,14 +2,14 @@
 # Installs what Sluice needs on Debian 12, and nothing that is already there.
 #   setup.sh build   C libraries and PostgreSQL
 #   setup.sh query   the above, and Python with DuckDB in .venv
-#   setup.sh test    the above, and what the tests need: kcat, Compose, fakesnow, dbt
+#   setup.sh test    the above, and what the tests need: kcat, Compose, Ceph, fakesnow, dbt
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(pkg-config libpq-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libzstd-dev libsnappy-dev liblz4-dev
   zlib1g-dev librdkafka-dev libpcre2-dev postgresql postgresql-contrib postgresql-client)
 verb=${1:-build}
 [ "$verb" = build ] || packages+=(python3-venv)
-[ "$verb" != test ] || packages+=(kcat curl openssl docker-compose)
+[ "$verb" != test ] || packages+=(kcat curl openssl docker-compose radosgw ceph-mon ceph-osd ceph-common)
 
 missing=()
 for package in "${packages[@]}"; do
