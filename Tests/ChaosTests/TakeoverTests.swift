@@ -102,7 +102,8 @@ import Testing
                 #expect(names?.sorted() == connectors)
                 for connector in connectors { try await cluster.waitUntilRunning(connector) }
                 try work(30..<40)
-                let all = try Self.decoded(database, "twin_\(database.name)").flatMap(\.changes), end = try Self.decoded(database, "twin_\(database.name)").last!
+                let all = try Self.decoded(database, "twin_\(database.name)").flatMap(\.changes),
+                    end = try Self.decoded(database, "twin_\(database.name)").last!
                 for connector in connectors {
                     let prefix = connector.replacing("-", with: "_"), expected = Array(all.drop { $0 != positions[connector]!.after }.dropFirst())
                     var topic = TopicRecords(cluster.broker.bootstrapServers, "\(prefix).golden.items"), seen: [Change] = []
@@ -153,7 +154,8 @@ import Testing
             #expect(running[2].value == #"{"tasks":1}"#)
             try await write("configs", running.map { Recorded(partition: 0, key: $0.key, value: $0.value.map(here)) })
             let position = offsets.last { $0.key.hasPrefix("[\"\(connector)\",") }!
-            try await write("offsets", [Recorded(partition: position.partition, key: position.key, value: Self.with(positions[connector]!, in: position.value!))])
+            try await write(
+                "offsets", [Recorded(partition: position.partition, key: position.key, value: Self.with(positions[connector]!, in: position.value!))])
         }
         await producer.close()
     }
@@ -208,7 +210,8 @@ import Testing
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
             let home = KafkaBroker.home!, jar = try FileManager.default.contentsOfDirectory(atPath: home + "/libs").first { $0.hasPrefix("connect-file-") }!
             let file = directory + "/worker.properties"
-            try (String(contentsOfFile: cluster.config, encoding: .utf8)
+            try
+                (String(contentsOfFile: cluster.config, encoding: .utf8)
                 + "listeners=http://127.0.0.1:\(port)\nplugin.path=\(home)/libs/\(jar)\noffset.flush.interval.ms=1000\nscheduled.rebalance.max.delay.ms=0\n")
                 .write(toFile: file, atomically: true, encoding: .utf8)
             child = try Subprocess.start(
@@ -279,7 +282,8 @@ import Testing
             try write()
             let java = try JavaWorker(cluster)
             try await arrives { java.log }
-            let deadline = Date().addingTimeInterval(30), wanted = [source: ["RUNNING", "RUNNING"], sink: ["RUNNING", "RUNNING"], paused: ["PAUSED", "PAUSED"], stopped: ["STOPPED"]]
+            let deadline = Date().addingTimeInterval(30),
+                wanted = [source: ["RUNNING", "RUNNING"], sink: ["RUNNING", "RUNNING"], paused: ["PAUSED", "PAUSED"], stopped: ["STOPPED"]]
             var states: [String: [String]] = [:]
             while Date() < deadline, states != wanted {
                 for name in wanted.keys { states[name] = (try? java.states(name)) ?? [] }
