@@ -31,6 +31,18 @@ import TestSupport
         Step(what: "after complete", matches: { $0.isComplete }, forwarding: true),
     ]
 
+    /// Names of the clock, and everything that is stored in a ledger. `put` is an entry, all files are uploads.
+    private static let ledgers = [
+        ("records", ["flush.size": "70"]), ("bytes", ["flush.size": "1000000", "file.max.bytes": "1000"]),
+    ].map { name, rotation in
+        Sink(
+            name: "ledger-\(name)",
+            settings: rotation.merging([
+                "exactly.once.mode": "ledger", "partitioner.class": "TimeBasedPartitioner", "timestamp.extractor": "Wallclock", "timezone": "UTC",
+                "locale": "en", "path.format": "'at'=HH-mm-ss-SSS", "partition.duration.ms": "5",
+            ]) { $1 })
+    }
+
     private static func sinks(_ prefix: String, records: Int, bytes: Int, milliseconds: Int) -> [Sink] {
         let unlimited = ["flush.size": "1000000"]
         let rotations = [
@@ -123,7 +135,8 @@ import TestSupport
                 var expected: [String] = []
                 /// Lets a worker store what is left: all of it is in the bucket when it has stopped.
                 func finish(_ run: Run, _ sinks: [Sink]) async throws {
-                    try run.worker.start()
+                    // Stopping waits for what is on its way, however slow the machine.
+                    try run.worker.start(environment: ["SHUTDOWN_TIMEOUT": "60000"])
                     try await run.worker.wait("the topic has \(run.count) records", seconds: 60) {
                         run.hasAll(try run.worker.request("GET", "/sluice/v1/topics"))
                     }
@@ -151,6 +164,15 @@ import TestSupport
                     }
                 }
                 try await finish(shared, small)
+
+                let clock = try Run("\(directory)/clock", topic: "clock", Self.ledgers, connection)
+                for sink in Self.ledgers {
+                    for step in Self.puts + Self.uploads {
+                        try clock.produce(140, padding: 20)
+                        try await kill(clock, sink, step)
+                    }
+                }
+                try await finish(clock, Self.ledgers)
 
                 // Wherever the clock cuts what comes, one file is larger than a part.
                 for (i, sink) in Self.sinks("large", records: 300, bytes: 5_500_000, milliseconds: 3000).enumerated() {
@@ -180,7 +202,7 @@ import TestSupport
             rows, last = [], {}
             for page in s3.get_paginator('list_objects_v2').paginate(Bucket=sys.argv[4], Prefix=name + '/'):
                 for key in (o['Key'] for o in page.get('Contents', [])):
-                    if '/_sluice/' in key: continue
+                    if '/_sluice/' in key or '/_ledger/' in key: continue
                     objects += 1
                     directory = key.rsplit('/', 1)[0]
                     for line in s3.get_object(Bucket=sys.argv[4], Key=key)['Body'].read().splitlines():

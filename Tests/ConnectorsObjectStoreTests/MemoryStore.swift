@@ -143,6 +143,9 @@ final class FaultyStore: ObjectStore {
         // The store's own retries make a lost answer harmless: that is tested with the S3 store.
         try await pass { try await base.complete(upload, parts, attributes, ifAbsent: ifAbsent) }
     }
+    func seal(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes) async throws -> SealedFile {
+        try await pass { try await base.seal(upload, parts, attributes) }
+    }
     func abort(_ upload: Upload) async { if (try? fate()) != nil { await base.abort(upload) } }
     func head(_ key: String) async throws -> ObjectInfo? { try await pass { try await base.head(key) } }
     func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]? { try await pass { try await base.read(key, range) } }

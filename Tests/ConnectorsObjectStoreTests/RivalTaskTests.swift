@@ -118,7 +118,7 @@ import Testing
 }
 
 /// Calls take their time, each another one.
-private final class JitterStore: ObjectStore {
+final class JitterStore: ObjectStore {
     private let base: any ObjectStore
     private let random: Mutex<SeededRandom>
 

@@ -7,7 +7,7 @@ import TestSupport
 
 /// Against servers that verify what they are sent: OpenStack Swift's S3 API, and Ceph's where it is installed.
 @Suite(.serialized) struct S3StoreTests {
-    private func store(
+    func store(
         _ server: S3Server, _ bucket: String, create: Bool = true, secret: String? = nil, region: String? = nil,
         signing: S3Client.Settings.PayloadSigning = .auto
     ) throws -> (S3Store, BlockingPool) {

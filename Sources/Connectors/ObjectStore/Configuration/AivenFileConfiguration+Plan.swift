@@ -113,7 +113,8 @@ extension AivenFileConfiguration {
 
     // MARK: The plan
 
-    func plan(fields: [String], compression: String, prefix: String, template replacing: String? = nil, partSize: Int) throws -> SinkPlan {
+    func plan(fields: [String], compression: String, prefix: String, template replacing: String? = nil, partSize: Int, ledger: Bool = false) throws -> SinkPlan
+    {
         let zone = try zone, template = try template(replacing, compression: compression, zone: zone), format = format(compression)
         var naming = FileNaming(topicsDirectory: "", fileExtension: format.fileExtension)
         naming.namePrefix = prefix
@@ -136,9 +137,11 @@ extension AivenFileConfiguration {
         plan.flushOnStop = flushOnStop
         if isSchemaless, isParquet || isAvro { plan.schemaless = isParquet && parquet.schemalessIsText ? .text : .columns }
         if dropsPartitionFields { plan.droppedFields = DirectoryColumns.names(prefix + template.sample) }
-        if !naming.isMetAgain {
+        if ledger {
+            plan.keepLedger()
+        } else if !naming.isMetAgain {
             plan.warnings.append(
-                "The names of file.name.template depend on the wall clock or a counter, so that after a crash the records of files that were stored last may be stored once more; names of {{start_offset}} and record times (file.name.timestamp.source=EVENT) are met again"
+                "The names of file.name.template depend on the wall clock or a counter, so that after a crash the records of files that were stored last may be stored once more; names of {{start_offset}} and record times (file.name.timestamp.source=EVENT) are met again, and an S3 sink may keep a ledger (exactly.once.mode=ledger)"
             )
         }
         return plan

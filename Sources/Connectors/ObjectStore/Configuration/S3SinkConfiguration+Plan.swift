@@ -18,6 +18,7 @@ extension S3SinkConfiguration {
             plan.schemaless = schemaless
             plan.reportsNulls = reportNullValues && deadLetterTopic?.isEmpty == false && errorsTolerance == "all"
             if dropsPartitionFields { plan.droppedFields = try directoryColumns }
+            if exactlyOnceMode == "ledger" { plan.keepLedger() }
             if !ignoredKeys.isEmpty { plan.notices.append("These keys are accepted and change nothing: \(ignoredKeys.joined(separator: ", "))") }
             if rotateInterval > 0, !Partitioner(kind).extractsTimes {
                 plan.warnings.append("rotate.interval.ms is ignored: it needs a time partitioner (partitioner.class), which knows the time of a record")

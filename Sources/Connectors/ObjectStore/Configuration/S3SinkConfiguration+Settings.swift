@@ -55,6 +55,9 @@ extension S3SinkConfiguration {
                     "avro.codec",
                     "Value must be null, deflate, snappy or zstandard\(codec == "bzip2" ? "; bzip2 is not built in, zstandard is smaller and faster" : "")"))
         }
+        if exactlyOnceMode == "ledger", !conditionalWrites {
+            findings.append(Diagnostic("exactly.once.mode", "A ledger needs enable.conditional.writes=true: its entries are created only where there is none"))
+        }
         if schemaAffix != "NONE" {
             findings.append(Diagnostic("s3.schema.partition.affix.type", "Directories by schema name are not built in; remove the key or set it to NONE"))
         }

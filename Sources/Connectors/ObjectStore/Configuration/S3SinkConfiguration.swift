@@ -139,6 +139,11 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     @Field(
         "partitioner.max.open.files", default: "-1", importance: .low,
         doc: "Files of a topic partition that may be open; one more stores them all. -1: no limit", group: "Partitioner") var maxOpenFiles: Int
+    @Field(
+        "exactly.once.mode", default: "names",
+        doc:
+            "How a restart tells what is stored: names (files are met again under names that follow from their records), or ledger (objects below _ledger list what is stored, all files of a partition together; names may then be of the clock or a counter)",
+        group: "Sluice", check: .oneOf(["names", "ledger"])) var exactlyOnceMode: String
     @Field("enable.conditional.writes", default: "true", doc: "Never replace an object: create it only when it does not exist", group: "S3")
     var conditionalWrites: Bool
 

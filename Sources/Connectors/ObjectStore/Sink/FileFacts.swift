@@ -66,7 +66,7 @@ enum FactsPlace: Sendable, Equatable {
 
     /// The metadata a streamed file begins with.
     func announcement(_ file: FileIdentity) -> [String: String] {
-        var metadata = file.facts(end: file.start, count: 0).metadata
+        var metadata = file.metadata(file.facts(end: file.start, count: 0))
         metadata["kafka-end"] = nil
         metadata["kafka-count"] = nil
         switch self {

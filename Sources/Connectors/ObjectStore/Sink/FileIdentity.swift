@@ -17,8 +17,16 @@ struct FileIdentity: Sendable {
     let contentType: String
     /// The file's last bytes hold its facts.
     let keepsFacts: Bool
+    /// The set it belongs to, where a ledger lists what is stored.
+    var set: String?
 
     func facts(end: Int64, count: Int) -> FileFacts {
         FileFacts(start: start, end: end, count: count, connector: connector, startTimestamp: startTimestamp, source: partition.description)
+    }
+
+    func metadata(_ facts: FileFacts) -> [String: String] {
+        var metadata = facts.metadata
+        if let set { metadata[Ledger.metadataKey] = set }
+        return metadata
     }
 }

@@ -28,14 +28,19 @@ struct FileNaming: Sendable {
     /// A name depends on its file's first record alone, so that it is met again when the records are read again.
     var isMetAgain: Bool { template.map { !$0.countsFiles && !(usesWallClock && $0.hasTimes) } ?? true }
 
+    /// No two files may ever have one name: what a ledger lists is made visible later, and then there is no other choice.
+    var isUnique = false
+
     /// The names a file may have, in the order they are tried: a template may give two files one name, then the second is told apart by
     /// partition and offset. `counter` counts the files of a task from 0.
     func names(topic: String, partition: Int32, directory: String, start: Int64, time: Int64, counter: Int = 0) -> [String] {
         let prefix = self.prefix
         if let template {
             let name = prefix + template.text(topic: topic, partition: partition, directory: directory, start: start, timestamp: time, counter: counter)
+            if isUnique, template.tellsFilesApart { return [name] }
             let dot = name.lastIndex(of: "/").map { name[$0...].firstIndex(of: ".") ?? name.endIndex } ?? name.firstIndex(of: ".") ?? name.endIndex
-            return [name, "\(name[..<dot])-\(partition)-\(start)\(name[dot...])"]
+            let toldApart = "\(name[..<dot])-\(partition)-\(start)\(name[dot...])"
+            return isUnique ? [toldApart] : [name, toldApart]
         }
         let d = directoryDelimiter, f = fileDelimiter
         let name = "\(prefix)\(topic)\(d)\(directory)\(d)\(topic)\(f)\(partition)\(f)\(padded(start))\(fileExtension)"
@@ -59,10 +64,42 @@ struct FileNaming: Sendable {
 
     private var prefix: String { namePrefix + (topicsDirectory.isEmpty ? "" : topicsDirectory + directoryDelimiter) }
 
+    /// What all names of a topic begin with.
+    func topicPrefix(_ topic: String) -> String { prefix + topic + directoryDelimiter }
+
     /// The empty object whose metadata says what a large file holds (`FactsPlace`).
     func factsName(_ partition: TopicPartition, start: Int64, id: UInt64) -> String {
         let d = directoryDelimiter
         return "\(prefix)_sluice\(d)\(partition.topic)\(d)\(partition.partition)\(d)\(padded(start))-\(String(id, radix: 16))"
+    }
+
+    // MARK: The ledger
+
+    /// Where the entries of a lane are; ends in the delimiter.
+    func ledgerDirectory(_ lane: Lane.Identity) -> String {
+        let d = directoryDelimiter
+        return "\(prefix)_ledger\(d)\(lane.topic)\(d)\(lane.partition.partition)\(d)"
+    }
+
+    /// Numbers count down in names, so that the newest entry is the first of a listing.
+    private static let lastLedgerNumber: Int64 = 999_999_999_999
+
+    func ledgerName(_ lane: Lane.Identity, _ number: Int64) -> String {
+        let digits = String(Self.lastLedgerNumber - number)
+        return "\(ledgerDirectory(lane))\(String(repeating: "0", count: max(0, 12 - digits.utf8.count)))\(digits).json"
+    }
+
+    func ledgerNumber(_ key: String, in directory: String) -> Int64? {
+        guard key.hasPrefix(directory), key.hasSuffix(".json"), let digits = Int64(key.dropFirst(directory.count).dropLast(5)),
+            (0...Self.lastLedgerNumber).contains(digits)
+        else { return nil }
+        return Self.lastLedgerNumber - digits
+    }
+
+    /// Whether an upload is of a lane's file, by Confluent's names.
+    func isName(_ key: String, of lane: Lane.Identity) -> Bool {
+        template == nil
+            && (key.split(separator: directoryDelimiter).last ?? "").hasPrefix("\(lane.topic)\(fileDelimiter)\(lane.partition.partition)\(fileDelimiter)")
     }
 
     private func padded(_ offset: Int64) -> String {

@@ -11,6 +11,8 @@ struct FileTransfer {
     private var parts: [UploadedPart] = []
     private var sentBytes = 0
     private var partCount = 0
+    /// What is known of a whole file before its upload begins.
+    private var facts: FileFacts?
     /// Which of its possible names the file takes.
     private var choice = 0
 
@@ -30,10 +32,11 @@ struct FileTransfer {
     mutating func run(_ steps: AsyncStream<FileUpload.Step>, stop: @escaping @Sendable () -> Void) async -> FileUpload.Outcome {
         do {
             guard case .end(let facts, let rest, let companions)? = try await send(steps, stop: stop) else { throw CancellationError() }
+            if file.set != nil { return .sealed(try await seal(facts, companions)) }
             if let predecessor, case .failed = await predecessor.outcome { throw CancellationError() }
             try Task.checkCancellation()
             try await publish(facts, rest, companions)
-            try await tag(facts)
+            try await Self.tag(file, facts, names[choice], context)
             context.metrics.uploaded(bytes: sentBytes + (upload == nil ? rest.count : 0), took: started.duration(to: .now))
             return .stored(facts)
         } catch {
@@ -52,9 +55,10 @@ struct FileTransfer {
                 switch step {
                 case .part(let bytes): try await add(bytes, to: &group, &inFlight, stop)
                 case .end(let facts, var rest, let companions):
+                    if upload == nil { self.facts = facts }
                     // A file of one part is one request.
                     var from = 0
-                    while upload != nil ? from < rest.count : rest.count - from > context.partSize {
+                    while upload != nil || file.set != nil ? from < rest.count : rest.count - from > context.partSize {
                         let size = min(context.partSize(number: partCount + 1), rest.count - from)
                         try await add(Array(rest[from..<from + size]), to: &group, &inFlight, stop)
                         from += size
@@ -109,6 +113,11 @@ struct FileTransfer {
                 return names.count - 1
             }
         }
+        if let facts {
+            let attributes = ObjectAttributes(contentType: file.contentType, metadata: file.metadata(facts)), name = names[choice]
+            upload = try await retry { try await store.beginUpload(name, attributes) }
+            return upload!
+        }
         if !store.completesMetadata {
             place = file.keepsFacts ? .footer : .object(context.naming.factsName(file.partition, start: file.start, id: UInt64.random(in: 0...UInt64.max)))
         }
@@ -120,13 +129,36 @@ struct FileTransfer {
 
     // MARK: The end
 
+    /// Ends what was sent, so that anybody can make it visible.
+    private mutating func seal(_ facts: FileFacts, _ companions: [FileUpload.Companion]) async throws -> FileSet.Member {
+        let retry = Retry(file: file, context: context), (file, store) = (file, context.store)
+        let upload = try await begun(), attributes = ObjectAttributes(contentType: file.contentType, metadata: file.metadata(facts))
+        try await announce(facts)
+        var objects = [try await retry { [parts] in try await store.seal(upload, parts.sorted { $0.number < $1.number }, attributes) }]
+        self.upload = objects[0].upload
+        for companion in companions {
+            let name = context.naming.name(companion.kind, beside: names[choice])
+            objects.append(
+                try await retry {
+                    let upload = try await store.beginUpload(name, attributes)
+                    return try await store.seal(upload, [try await store.uploadPart(upload, number: 1, offset: 0, companion.body)], attributes)
+                })
+        }
+        let bytes = sentBytes + companions.reduce(0) { $0 + $1.body.count }
+        return FileSet.Member(file: file, facts: facts, objects: objects, bytes: bytes, started: started)
+    }
+
+    /// Says what a streamed file holds, before it becomes visible: a file that is there can always be asked.
+    private func announce(_ facts: FileFacts) async throws {
+        guard case .object(let name) = place, upload != nil else { return }
+        let store = context.store
+        _ = try await Retry(file: file, context: context) { try await store.put(name, [], ObjectAttributes(metadata: facts.metadata), ifAbsent: false) }
+    }
+
     /// Makes the file visible, once.
     private mutating func publish(_ facts: FileFacts, _ rest: [UInt8], _ companions: [FileUpload.Companion]) async throws {
         let retry = Retry(file: file, context: context), store = context.store
-        if case .object(let name) = place, upload != nil {
-            // Before the file becomes visible: a file that is there can always be asked what it holds.
-            _ = try await retry { try await store.put(name, [], ObjectAttributes(metadata: facts.metadata), ifAbsent: false) }
-        }
+        try await announce(facts)
         let (file, context) = (file, context)
         while true {
             let name = names[choice]
@@ -176,9 +208,9 @@ struct FileTransfer {
     }
 
     /// The file is stored already: a tag that cannot be set fails it only when the configuration says so.
-    private func tag(_ facts: FileFacts) async throws {
+    static func tag(_ file: FileIdentity, _ facts: FileFacts, _ name: String, _ context: UploadContext) async throws {
         guard let tags = context.tags else { return }
-        let name = names[choice], store = context.store
+        let store = context.store
         do {
             if tags.isRequired {
                 try await Retry(file: file, context: context) { try await store.tag(name, tags.tags(facts)) }
@@ -202,7 +234,7 @@ struct FileTransfer {
 }
 
 /// Repeats one step of a file's way while the store asks for it.
-private struct Retry: Sendable {
+struct Retry: Sendable {
     let file: FileIdentity
     let context: UploadContext
 

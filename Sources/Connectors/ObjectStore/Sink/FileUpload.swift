@@ -26,11 +26,15 @@ struct UploadContext: Sendable {
 ///     small: ───────────────────────────────────────── the file before it in its directory is stored ─▶ PUT
 ///     large: begin ─▶ parts, a few at a time, while the file is still open ─▶ … is stored ─▶ facts ─▶ complete
 ///
+///     ledger: begin ─▶ parts ─▶ sealed: `FileSet` makes it visible, together with the others
+///
 /// Files of one directory become visible in the order of their offsets, so that after a crash the files beyond the committed offset are a
 /// prefix of what was to be written, and looking for the next one finds where it ends.
 final class FileUpload: Sendable {
     enum Outcome: Sendable {
         case stored(FileFacts)
+        /// Its set makes it visible.
+        case sealed(FileSet.Member)
         case failed(any Error)
     }
 
@@ -97,7 +101,7 @@ final class FileUpload: Sendable {
             defer { state = State(outcome: outcome) }
             return state.waiters
         }
-        progress.ended(file.number, outcome)
+        if case .sealed = outcome {} else { progress.ended(file.number, outcome) }
         for waiter in waiters { waiter.resume(returning: outcome) }
     }
 

@@ -21,6 +21,10 @@ final class Lane {
     /// Directories of which it is known where the earlier run ended.
     var probed: Set<Int32> = []
     var lastValueSchema: Schema?
+    /// What is stored, when a ledger says it; the set that open files belong to, and the one before it.
+    var ledger: Ledger?
+    var set = Ledger.drawID()
+    var lastSet: FileSet?
     private var composer: OutputFields.Composer?
 
     init(_ identity: Identity, _ partitioner: Partitioner, _ rotation: PartitionRotation) {

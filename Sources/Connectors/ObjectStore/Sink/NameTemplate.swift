@@ -144,6 +144,11 @@ struct NameTemplate: Sendable {
             }
     }
 
+    /// No two files of a topic have one name: an offset begins one file.
+    var tellsFilesApart: Bool {
+        parts.contains { if case .partition = $0 { true } else { false } } && parts.contains { if case .startOffset = $0 { true } else { false } }
+    }
+
     /// The name depends on more than the file's first record: it is not met again after a restart.
     var countsFiles: Bool { parts.contains { if case .counter = $0 { true } else { false } } }
 

@@ -54,7 +54,9 @@ public struct ObjectStoreSinkTask: SinkTask {
         }
         await dropOrphans(of: partitions)
         for partition in partitions where writers[partition] == nil {
-            writers[partition] = PartitionWriter(partition, writerContext, nextNumber: { [numbers] in numbers.next() })
+            let writer = PartitionWriter(partition, writerContext, nextNumber: { [numbers] in numbers.next() })
+            try await writer.open()
+            writers[partition] = writer
         }
         return [:]
     }
@@ -62,11 +64,10 @@ public struct ObjectStoreSinkTask: SinkTask {
     /// Uploads that killed tasks left behind: the task that has a topic's first partition looks for them.
     private func dropOrphans(of partitions: [TopicPartition]) async {
         let (naming, orphanAge) = (writerContext.plan.naming, writerContext.plan.orphanAge)
-        guard orphanAge >= 0, naming.template == nil else { return }
+        guard orphanAge >= 0, naming.template == nil, !writerContext.plan.keepsLedger else { return }
         for partition in partitions where partition.partition == 0 {
-            let prefix =
-                (naming.topicsDirectory.isEmpty ? "" : naming.topicsDirectory + naming.directoryDelimiter) + partition.topic + naming.directoryDelimiter
-            let dropped = await store.dropUploads(prefix, startedBefore: WallClock.milliseconds - orphanAge)
+            let prefix = naming.topicPrefix(partition.topic)
+            let dropped = await store.dropUploads(prefix, startedBefore: WallClock.milliseconds - orphanAge) { _ in true }
             if dropped > 0 {
                 writerContext.uploads.log.info("Dropped \(dropped) unfinished uploads below \(prefix) of tasks that ended before they stored them")
             }

@@ -65,7 +65,9 @@ extension PartitionWriter {
 
     /// Learns what an earlier run stored of the directories that are new in this batch.
     func probe(_ placed: PlacedBatch, _ lane: Lane) async throws {
-        guard context.uploads.conditional, context.plan.naming.isMetAgain, placed.count > 0, hasUnknownDirectory(placed, lane) else { return }
+        guard !context.plan.keepsLedger, context.uploads.conditional, context.plan.naming.isMetAgain, placed.count > 0, hasUnknownDirectory(placed, lane) else {
+            return
+        }
         var questions: [StoredFiles.Question] = []
         for (directory, rows) in placed.grouped(0..<placed.count) where !lane.probed.contains(directory) {
             let stored = lane.storedUpTo[directory] ?? .min
@@ -85,6 +87,19 @@ extension PartitionWriter {
             }
             if answer.complete { lane.probed.insert(answer.directory) }
         }
+    }
+
+    /// Drops the rows that the ledger says are stored.
+    func dropStored(_ placed: PlacedBatch, _ ledger: Ledger) throws -> PlacedBatch {
+        let next = ledger.next
+        guard placed.count > 0, placed.batch.offsets[0] < next else { return placed }
+        var kept: [Int] = []
+        for row in 0..<placed.count {
+            let offset = placed.batch.offsets[row]
+            if offset >= next { kept.append(row) } else { try ledger.check(offset, placed.timestamp(row)) }
+        }
+        context.uploads.metrics.skipped(records: placed.count - kept.count)
+        return placed.select(kept)
     }
 
     private func hasUnknownDirectory(_ placed: PlacedBatch, _ lane: Lane) -> Bool {

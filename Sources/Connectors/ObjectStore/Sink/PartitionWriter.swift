@@ -25,6 +25,8 @@ final class PartitionWriter {
     var cut = CommitCut()
     /// Uploads under way by file number.
     private var uploads: [Int: (upload: FileUpload, lane: Lane, directory: Int32)] = [:]
+    /// Sets under way, oldest first.
+    private var sets: [FileSet] = []
     /// When the committable offset last grew, or there was nothing to commit.
     private var grewAt: Int64
     private let nextNumber: () -> Int
@@ -56,7 +58,9 @@ final class PartitionWriter {
     func write(_ consumed: ConsumedBatch) async throws {
         let now = context.clock()
         let lane = lane(for: consumed.batch.topic, now)
+        try await openLedger(lane)
         var (placed, rejects) = try place(consumed, lane, now)
+        if let ledger = lane.ledger { placed = try dropStored(placed, ledger) }
         try await probe(placed, lane)
         var failure: (any Error)?
         for (i, reject) in rejects.enumerated() {
@@ -75,6 +79,7 @@ final class PartitionWriter {
         try await divide(placed, lane, now)
         if let failure {
             for upload in uploads.values { _ = await upload.upload.outcome }
+            for set in sets { _ = await set.isStored }
             throw failure
         }
         cut.advance(to: consumed.nextOffset)
@@ -96,9 +101,26 @@ final class PartitionWriter {
             guard lane.partitioner.names.count > Self.rememberedDirectories, isIdle, isPast else { return lane }
         }
         let lane = Lane(.init(partition: partition, topic: topic), Partitioner(context.plan.partitioner), PartitionRotation(context.plan.rotation, now: now))
+        lane.ledger = lanes[topic]?.ledger
         lanes[topic] = lane
         return lane
     }
+
+    /// Learns what is stored of a lane, where a ledger says it, and ends what a crash left unfinished.
+    private func openLedger(_ lane: Lane) async throws {
+        guard context.plan.keepsLedger, lane.ledger == nil else { return }
+        lane.ledger = try await Ledger.open(lane.identity, connector: context.connector, context.uploads)
+        // Only now: what the last entry names must not be dropped.
+        guard context.plan.orphanAge >= 0, context.plan.naming.template == nil else { return }
+        let (naming, identity) = (context.plan.naming, lane.identity)
+        let dropped = await context.uploads.store.dropUploads(
+            naming.topicPrefix(identity.topic), startedBefore: WallClock.milliseconds - context.plan.orphanAge
+        ) { naming.isName($0, of: identity) }
+        context.uploads.metrics.droppedUploads(dropped)
+    }
+
+    /// Makes visible what a killed task committed, also when no record comes any more.
+    func open() async throws { try await openLedger(lane(for: partition.topic, context.clock())) }
 
     private func divide(_ placed: PlacedBatch, _ lane: Lane, _ now: Int64) async throws {
         var row = 0
@@ -198,7 +220,8 @@ final class PartitionWriter {
         let identity = FileIdentity(
             number: nextNumber(), partition: partition, topic: lane.identity.topic, directory: lane.name(directory), start: placed.batch.offsets[first],
             startTimestamp: placed.timestamp(first), nameTime: context.plan.naming.usesWallClock ? now : placed.nameTime(first),
-            connector: context.connector, kind: kind, contentType: format.contentType, keepsFacts: format.keepsFacts)
+            connector: context.connector, kind: kind, contentType: format.contentType, keepsFacts: format.keepsFacts,
+            set: lane.ledger == nil ? nil : lane.set)
         cut.begin(identity.number, start: identity.start)
         return OpenFile(identity, openedAt: now)
     }
@@ -238,14 +261,33 @@ final class PartitionWriter {
     // MARK: Storing
 
     private func closeAll(_ lane: Lane, _ reason: PartitionRotation.Reason) throws {
-        for directory in lane.open.keys.sorted() { try close(directory, lane, reason) }
+        var ended: [(upload: FileUpload, last: Int64)] = []
+        for directory in lane.open.keys.sorted() { if let file = try end(directory, lane, reason) { ended.append(file) } }
+        guard let ledger = lane.ledger, let last = ended.map(\.last).max() else { return }
+        let set = FileSet(lane.set, ended.map(\.upload), next: last + 1, after: lane.lastSet, ledger, context.uploads)
+        sets.append(set)
+        lane.lastSet = set
+        lane.set = Ledger.drawID()
     }
 
+    /// Stores a file by itself, or with all others where a ledger lists sets.
     private func close(_ directory: Int32, _ lane: Lane, _ reason: PartitionRotation.Reason) throws {
-        guard var file = lane.take(directory) else { return }
-        guard let (facts, rest, companions) = try file.finish() else { return cut.drop(file.identity.number) }
+        guard lane.ledger != nil else { return _ = try end(directory, lane, reason) }
+        try closeAll(lane, reason)
+        lane.rotation.reset()
+    }
+
+    /// Ends a file; nil when it holds no row.
+    private func end(_ directory: Int32, _ lane: Lane, _ reason: PartitionRotation.Reason) throws -> (upload: FileUpload, last: Int64)? {
+        guard var file = lane.take(directory) else { return nil }
+        guard let (facts, rest, companions) = try file.finish() else {
+            cut.drop(file.identity.number)
+            return nil
+        }
         context.uploads.metrics.closed(reason)
-        upload(of: &file, directory, lane, isWhole: true).end(facts, rest: rest, companions: companions)
+        let upload = upload(of: &file, directory, lane, isWhole: true)
+        upload.end(facts, rest: rest, companions: companions)
+        return (upload, facts.end)
     }
 
     /// Stores all open files for a reason from outside the rotation.
@@ -314,8 +356,10 @@ final class PartitionWriter {
     func settle(_ number: Int, _ outcome: FileUpload.Outcome) throws -> Bool {
         guard let (upload, lane, directory) = uploads.removeValue(forKey: number) else { return false }
         if lane.uploads[directory] === upload { lane.uploads[directory] = nil }
+        if uploads.isEmpty { sets = [] }
         switch outcome {
         case .stored(let facts): cut.store(number, end: facts.end)
+        case .sealed: break
         case .failed(let error): throw error
         }
         return true
@@ -332,8 +376,10 @@ final class PartitionWriter {
     /// Ends what is under way, and waits until it has ended.
     func abandon() async {
         for upload in uploads.values { upload.upload.cancel() }
+        for set in sets { set.cancel() }
         for upload in uploads.values { _ = await upload.upload.outcome }
-        uploads = [:]
+        for set in sets { _ = await set.isStored }
+        (uploads, sets) = ([:], [])
         lanes = [:]
     }
 }

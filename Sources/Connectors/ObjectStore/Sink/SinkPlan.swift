@@ -23,6 +23,8 @@ struct SinkPlan: Sendable {
     var fileMaxAge: Int64 = 0
     var maxUncommitted: Int64 = 300_000
     var partSize: Int
+    /// A ledger lists what is stored, so that names need not follow from records.
+    private(set) var keepsLedger = false
     /// Objects are created only where there is none.
     var conditional = true
     /// Milliseconds between attempts to store a file once the store's own retries are used up.
@@ -48,4 +50,12 @@ struct SinkPlan: Sendable {
     /// Said when the task is made.
     var notices: [String] = []
     var warnings: [String] = []
+
+    /// Everything a lane has open is cut together; no directory is cut by itself.
+    mutating func keepLedger() {
+        keepsLedger = true
+        naming.isUnique = true
+        if fileMaxRecords > 0 { rotation.flushSize = rotation.flushSize > 0 ? min(rotation.flushSize, fileMaxRecords) : fileMaxRecords }
+        fileMaxRecords = 0
+    }
 }

@@ -16,6 +16,10 @@ protocol ObjectStore: Sendable {
     func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome
     /// Whether metadata may be given when an upload completes; S3 fixes it when the upload begins.
     var completesMetadata: Bool { get }
+    /// Ends the parts of an upload, so that any process can complete it later: what is needed for that, with the upload in its final form.
+    func seal(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes) async throws -> SealedFile
+    /// Whether `ifAbsent` holds also between two writers at once, as far as is known.
+    var knowsConditions: Bool { get }
     /// Drops an upload; no error when it does not exist.
     func abort(_ upload: Upload) async
     /// nil when there is no such object.
@@ -27,15 +31,19 @@ protocol ObjectStore: Sendable {
     func delete(_ key: String) async throws
     /// Replaces an object's tags, where the store knows tags.
     func tag(_ key: String, _ tags: [(name: String, value: String)]) async throws
-    /// Drops unfinished uploads of keys with a prefix that began before a time, as far as that is possible; how many.
-    func dropUploads(_ prefix: String, startedBefore milliseconds: Int64) async -> Int
+    /// Drops unfinished uploads that began before a time, of the keys with a prefix that are meant, as far as that is possible; how many.
+    func dropUploads(_ prefix: String, startedBefore milliseconds: Int64, where isMeant: @Sendable (String) -> Bool) async -> Int
     /// Seconds until what authorizes requests expires; nil: it does not.
     var credentialsExpireIn: Double? { get }
 }
 
 extension ObjectStore {
     func tag(_ key: String, _ tags: [(name: String, value: String)]) async throws {}
-    func dropUploads(_ prefix: String, startedBefore milliseconds: Int64) async -> Int { 0 }
+    func seal(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes) async throws -> SealedFile {
+        SealedFile(upload: upload, parts: parts, attributes: attributes)
+    }
+    var knowsConditions: Bool { true }
+    func dropUploads(_ prefix: String, startedBefore milliseconds: Int64, where isMeant: @Sendable (String) -> Bool) async -> Int { 0 }
     var credentialsExpireIn: Double? { nil }
 }
 

@@ -250,7 +250,9 @@ final class S3Store: ObjectStore {
             S3Call(method: "DELETE", key: upload.key, query: [("uploadId", upload.id)], action: "s3:AbortMultipartUpload on \(resource(upload.key))"))
     }
 
-    func dropUploads(_ prefix: String, startedBefore milliseconds: Int64) async -> Int {
+    var knowsConditions: Bool { !looksFirst.load(ordering: .relaxed) }
+
+    func dropUploads(_ prefix: String, startedBefore milliseconds: Int64, where isMeant: @Sendable (String) -> Bool) async -> Int {
         var dropped = 0, marker: (key: String, id: String)?
         while true {
             var query = [("uploads", ""), ("prefix", prefix), ("max-uploads", "1000")]
@@ -268,7 +270,7 @@ final class S3Store: ObjectStore {
             let keys = XMLText.elements("Key", in: answer.body), ids = XMLText.elements("UploadId", in: answer.body)
             let times = XMLText.elements("Initiated", in: answer.body)
             guard keys.count == ids.count, times.count == ids.count else { return dropped }
-            for (i, id) in ids.enumerated() where CredentialTime.milliseconds(times[i]).map({ $0 < milliseconds }) ?? false {
+            for (i, id) in ids.enumerated() where isMeant(keys[i]) && CredentialTime.milliseconds(times[i]).map({ $0 < milliseconds }) ?? false {
                 await abort(Upload(key: keys[i], id: id, attributes: ObjectAttributes()))
                 dropped += 1
             }

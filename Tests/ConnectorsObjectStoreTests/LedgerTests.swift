@@ -1,0 +1,327 @@
+import ConnectAPI
+import Foundation
+import Testing
+import TestSupport
+
+@testable import ConnectorsObjectStore
+
+/// `exactly.once.mode=ledger`: names of the clock, of a counter and of directories by the clock, null records and any cut; a crash at any step, and two
+/// tasks of one partition. A row is never visible twice, not even between a crash and the next start, and at the end every row is there.
+@Suite struct LedgerTests {
+    /// Records {o, k} of which some have no value.
+    private struct Topic {
+        var records: [(key: String, time: Int64, isNull: Bool)]
+        let partition = TopicPartition("t", 0)
+        private static let schema = Schema(
+            .struct, optional: true, fields: [Schema.Field("o", Schema(.int64)), Schema.Field("k", Schema(.string))])
+
+        init(_ random: inout SeededRandom) {
+            var time: Int64 = 1_800_000_000_000
+            let nulls = Bool.random(using: &random) ? 0.15 : 0
+            records = (0..<Int.random(in: 1...300, using: &random)).map { _ in
+                time += Int64.random(in: -50...400, using: &random)
+                return ("d\(Int.random(in: 0..<4, using: &random))", time, Double.random(in: 0..<1, using: &random) < nulls)
+            }
+        }
+
+        var rows: [Int64] { records.indices.filter { !records[$0].isNull }.map(Int64.init) }
+
+        func batch(_ range: Range<Int>) -> ConsumedBatch {
+            let values = range.map { records[$0].isNull ? Value.null : .struct([.integer(Int64($0)), .string(records[$0].key)]) }
+            let batch = RecordBatch(
+                topic: partition.topic, count: range.count, key: nil, value: Column(Self.schema, values),
+                timestamps: Column(RecordBatch.timestampSchema, count: range.count, .int64(range.map { records[$0].time })))
+            return ConsumedBatch(batch, from: partition, offsets: .contiguous(from: Int64(range.lowerBound)), nextOffset: Int64(range.upperBound))
+        }
+    }
+
+    private static let names: [[String: String]] = [
+        [
+            "partitioner.class": "TimeBasedPartitioner", "path.format": "'at'=HH-mm-ss-SSS", "partition.duration.ms": "50", "timezone": "UTC",
+            "timestamp.extractor": "Wallclock",
+        ], ["file.name.template": "{{topic}}/{{counter}}.json"], ["file.name.template": "{{table}}/{{timestamp:format=HHmmss}}.json"],
+        ["partitioner.class": "FieldPartitioner", "partition.field.name": "k"], ["store.kafka.headers": "true", "headers.format.class": "JsonFormat"],
+    ]
+
+    private static func settings(_ random: inout SeededRandom) -> [String: String] {
+        var settings = ["exactly.once.mode": "ledger", "flush.on.stop": "true", "behavior.on.null.values": "ignore"]
+        settings.merge(names.randomElement(using: &random)!) { $1 }
+        settings["flush.size"] = String(Bool.random(using: &random) ? Int.random(in: 1...60, using: &random) : 1_000_000)
+        if Bool.random(using: &random) { settings["file.max.bytes"] = String(Int.random(in: 50...2000, using: &random)) }
+        if Bool.random(using: &random) { settings["file.max.age.ms"] = String(Int.random(in: 10...3000, using: &random)) }
+        if Int.random(in: 0..<3, using: &random) == 0 { settings.merge(["rotate.schedule.interval.ms": "1000", "timezone": "UTC"]) { $1 } }
+        return settings
+    }
+
+    /// Aiven's configuration: WALLCLOCK and limits of each file.
+    private static func aiven(_ random: inout SeededRandom) -> [String: String] {
+        [
+            "aws.s3.bucket.name": "b", "exactly.once.mode": "ledger", "format.output.type": "jsonl", "format.output.envelope": "false",
+            "file.compression.type": "none", "kafka.retry.backoff.ms": "0", "file.name.timestamp.source": "WALLCLOCK",
+            "file.name.template": ["{{timestamp:format=HHmmss}}/{{counter}}", "{{topic}}/{{field:k}}/{{timestamp:unit=HH}}"].randomElement(using: &random)!,
+            "file.max.records": String(Int.random(in: 0...50, using: &random)), "file.max.age.ms": String(Int.random(in: 10...3000, using: &random)),
+        ]
+    }
+
+    private typealias Objects = [(key: String, body: [UInt8], metadata: [String: String])]
+
+    private static func objects(_ store: any ObjectStore) async throws -> Objects {
+        var objects: Objects = []
+        for key in try await store.list("", limit: 100_000) {
+            guard let info = try await store.head(key), let body = try await store.read(key, 0..<max(1, info.size)) else { continue }
+            objects.append((key, body, info.metadata))
+        }
+        return objects
+    }
+
+    private static func isRecordFile(_ key: String) -> Bool { !key.contains("_ledger/") && !key.contains("_sluice/") && !key.contains(".headers.") }
+
+    /// The rows that are visible, each once, in files that the ledger lists.
+    private static func visible(_ store: any ObjectStore, _ what: Comment) async throws -> Set<Int64> {
+        let all = try await objects(store), entries = all.filter { $0.key.contains("_ledger/") }.compactMap { LedgerEntry($0.body) }
+        let listed = Set(entries.flatMap { entry in entry.files.map(\.upload.key) })
+        #expect(entries.map(\.number).sorted() == (0..<Int64(entries.count)).map { $0 }, what)
+        var seen: Set<Int64> = []
+        for object in all where isRecordFile(object.key) {
+            #expect(listed.contains(object.key), "\(object.key) is in no entry; \(what)")
+            let rows = offsets(object.body)
+            if let facts = FileFacts(object.metadata) {
+                #expect(rows.count == facts.count && rows.allSatisfy { facts.start...facts.end ~= $0 }, what)
+            } else {
+                #expect(object.metadata["kafka-facts"] != nil, what)
+            }
+            for row in rows { #expect(seen.insert(row).inserted, "\(row) is visible twice, \(object.key); \(what)") }
+        }
+        return seen
+    }
+
+    private static func harness(_ settings: [String: String], _ store: any ObjectStore, isAiven: Bool, partSize: Int?) -> SinkHarness {
+        var harness = SinkHarness(settings, store: store)
+        if isAiven {
+            harness.settings = settings
+            harness.plan = { try AivenS3SinkConfiguration($0).plan }
+        }
+        harness.partSize = partSize
+        return harness
+    }
+
+    // MARK: Crashes
+
+    private func live(_ harness: SinkHarness, _ store: FaultyStore, _ topic: Topic, committed: inout Int64, _ random: inout SeededRandom) async throws -> Bool {
+        var task = try harness.task(), at = 0
+        do {
+            while true {
+                do {
+                    at = Int(try await task.open([topic.partition])[topic.partition] ?? committed)
+                    break
+                } catch let error as ConnectorError where error.disposition == .retry {}
+            }
+            while at < topic.records.count {
+                let end = min(topic.records.count, at + Int.random(in: 1...40, using: &random))
+                do {
+                    try await task.write(topic.batch(at..<end))
+                    at = end
+                } catch let error as ConnectorError where error.disposition == .retry { try await Task.sleep(for: .milliseconds(1)) }
+                harness.clock.advance(Int64.random(in: 0...300, using: &random))
+                if Bool.random(using: &random), let offset = try await task.flush(.tick)[topic.partition] {
+                    #expect(offset > committed, "committed offsets grow")
+                    committed = offset
+                }
+            }
+            while committed < topic.records.count {
+                if let offset = try await task.flush(.closing)[topic.partition] { committed = offset }
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            await task.close([topic.partition])
+            return true
+        } catch is FaultyStore.Dead {
+        } catch is CancellationError {
+        }
+        store.die()
+        await task.close([topic.partition])
+        return false
+    }
+
+    private func run(_ seed: UInt64, on base: any ObjectStore, lives: Int = 8, isSlow: Bool = false) async throws {
+        var random = SeededRandom(state: seed)
+        var topic = Topic(&random)
+        let isAiven = Int.random(in: 0..<4, using: &random) == 0
+        var settings = isAiven ? Self.aiven(&random) : Self.settings(&random)
+        if isSlow {
+            topic.records = Array(topic.records.prefix(80))
+            settings.merge(isAiven ? ["file.max.records": "20"] : ["flush.size": "20", "file.max.bytes": "-1", "file.max.age.ms": "3000"]) { $1 }
+        }
+        let clock = TestClock()
+        let partSize = !isSlow && Bool.random(using: &random) ? Int.random(in: 20...400, using: &random) : nil
+        let what: Comment = "seed \(seed), \(settings.sorted { $0.key < $1.key })"
+        var committed: Int64 = 0
+        for life in 0..<lives {
+            let isLast = life == lives - 1
+            let store = FaultyStore(
+                base, seed: random.next(), diesAt: isLast ? .max : Int.random(in: 1...25, using: &random),
+                failureRate: Bool.random(using: &random) ? 0.1 : 0)
+            var harness = Self.harness(settings, store, isAiven: isAiven, partSize: partSize)
+            harness.clock = clock
+            let isDone = try await live(harness, store, topic, committed: &committed, &random)
+            // At every crash: no row is visible twice, and what is committed is visible.
+            let rows = try await Self.visible(base, what)
+            #expect(topic.rows.allSatisfy { $0 >= committed || rows.contains($0) }, what)
+            if isDone { break }
+        }
+        #expect(try await Self.visible(base, what) == Set(topic.rows), what)
+    }
+
+    @Test func everyRowOnceAtEveryCrashInMemory() async throws {
+        let first = ExactlyOnceTests.seed()
+        print("seed \(first)")
+        for seed in first..<first + 250 { try await run(seed, on: MemoryStore()) }
+    }
+
+    @Test func everyRowOnceAtEveryCrashInADirectory() async throws {
+        let first = ExactlyOnceTests.seed()
+        for seed in first..<first + 25 {
+            try await withTemporaryDirectory { root in
+                let pool = BlockingPool(threads: 4)
+                defer { pool.stop() }
+                let store = LocalStore(root: root, owner: "lake-0", pool: pool)
+                try await store.prepare()
+                try await run(seed, on: store)
+            }
+        }
+    }
+
+    @Test func everyRowOnceAtEveryCrashInS3() async throws {
+        let first = ExactlyOnceTests.seed()
+        try await withSwiftS3 { server in
+            for seed in first..<first + 1 {
+                let (store, pool) = try S3StoreTests().store(server, uniqueBucket())
+                defer { pool.stop() }
+                try await store.prepare()
+                try await run(seed, on: store, lives: 3, isSlow: true)
+            }
+        }
+    }
+
+    // MARK: Two tasks
+
+    @Test func everyRowOnceBesideATaskThatWasGivenUp() async throws {
+        let first = ExactlyOnceTests.seed()
+        print("seed \(first)")
+        var overtaken = 0
+        for seed in first..<first + 120 { overtaken += try await rivals(seed) }
+        #expect(overtaken > 0, "no task ever met another's entry")
+    }
+
+    private func rivals(_ seed: UInt64) async throws -> Int {
+        var random = SeededRandom(state: seed)
+        let topic = Topic(&random), isAiven = Int.random(in: 0..<4, using: &random) == 0
+        let settings = isAiven ? Self.aiven(&random) : Self.settings(&random), base = MemoryStore()
+        let partSize = Bool.random(using: &random) ? Int.random(in: 20...400, using: &random) : nil
+        let what: Comment = "seed \(seed), \(settings.sorted { $0.key < $1.key })"
+        struct Life {
+            var task: ObjectStoreSinkTask
+            let clock: TestClock
+            var at: Int
+            var committed: Int64
+        }
+        func life(from offset: Int64) async throws -> Life {
+            let harness = Self.harness(settings, JitterStore(base, seed: random.next()), isAiven: isAiven, partSize: partSize)
+            var task = try harness.task()
+            _ = try await task.open([topic.partition])
+            return Life(task: task, clock: harness.clock, at: Int(offset), committed: offset)
+        }
+        var lives = [try await life(from: 0)], overtaken = 0
+        while lives.contains(where: { $0.committed < topic.records.count }) {
+            if lives.count < 3, Int.random(in: 0..<12, using: &random) == 0 { lives.append(try await life(from: lives[lives.count - 1].committed)) }
+            let i = Int.random(in: lives.indices, using: &random)
+            lives[i].clock.advance(Int64.random(in: 0...300, using: &random))
+            do {
+                if lives[i].at < topic.records.count, Bool.random(using: &random) {
+                    let end = min(topic.records.count, lives[i].at + Int.random(in: 1...40, using: &random))
+                    try await lives[i].task.write(topic.batch(lives[i].at..<end))
+                    lives[i].at = end
+                } else {
+                    let reason: FlushReason = lives[i].at == topic.records.count ? .closing : .tick
+                    if let offset = try await lives[i].task.flush(reason)[topic.partition] {
+                        #expect(offset > lives[i].committed, what)
+                        lives[i].committed = offset
+                    }
+                }
+            } catch let error as ConnectorError where error.disposition == .restart {
+                await lives[i].task.close([topic.partition])
+                lives[i] = try await life(from: lives[i].committed)
+                overtaken += 1
+                try #require(overtaken < 10_000, what)
+            }
+            if Int.random(in: 0..<20, using: &random) == 0 { _ = try await Self.visible(base, what) }
+        }
+        for i in lives.indices { await lives[i].task.close([topic.partition]) }
+        #expect(try await Self.visible(base, what) == Set(topic.rows), what)
+        return overtaken
+    }
+
+    // MARK: What is refused
+
+    @Test func refusesWhatWouldStoreRowsTwiceOrNever() async throws {
+        var random = SeededRandom(state: 3)
+        var topic = Topic(&random)
+        topic.records = (0..<20).map { ("d", 1_800_000_000_000 + Int64($0), false) }
+        let base = MemoryStore(), settings = ["exactly.once.mode": "ledger", "flush.size": "5"]
+        func write(_ topic: Topic) async throws {
+            var task = try SinkHarness(settings, store: base).task()
+            _ = try await task.open([topic.partition])
+            do {
+                try await task.write(topic.batch(0..<20))
+                var offset: Int64 = 0
+                while offset < 20 {
+                    offset = try await task.flush(.closing)[topic.partition] ?? offset
+                    try await Task.sleep(for: .milliseconds(1))
+                }
+            } catch {
+                await task.close([topic.partition])
+                throw error
+            }
+            await task.close([topic.partition])
+        }
+        func code(_ body: () async throws -> Void) async -> String? {
+            do { try await body() } catch { return (error as? ConnectorError)?.code }
+            return nil
+        }
+        try await write(topic)
+        try await write(topic)
+        #expect(try await Self.visible(base, "again").count == 20)
+        // The topic was created anew.
+        var other = topic
+        for i in other.records.indices { other.records[i].time += 7 }
+        #expect(await code { try await write(other) } == "objectstore.conflict")
+        // The ledger is gone and the files are not.
+        let ledger = base.objects.filter { $0.key.contains("_ledger") }
+        for key in ledger.keys { try await base.delete(key) }
+        #expect(await code { try await write(topic) } == "objectstore.conflict")
+        #expect(base.openUploads == 0, "nothing is left of what was not stored")
+        for (key, entry) in ledger { _ = try await base.put(key, Array(entry.body.dropLast(3)), ObjectAttributes(), ifAbsent: false) }
+        #expect(await code { try await write(topic) } == "objectstore.ledger")
+        #expect(throws: (any Error).self) { try S3SinkConfiguration(SinkHarness(["exactly.once.mode": "maybe"], store: base).settings) }
+    }
+
+    /// Whatever an entry's bytes became, they are an entry that says the same or none.
+    @Test func entriesComeBackAsTheyWere() throws {
+        var random = SeededRandom(state: ExactlyOnceTests.seed())
+        for _ in 0..<300 {
+            let attributes = ObjectAttributes(contentType: "a/b", metadata: ["kafka-set": "é\"\\", "x": "\(random.next())"])
+            let file = SealedFile(
+                upload: Upload(key: "k\n\(random.next())", id: "u", attributes: attributes),
+                parts: [UploadedPart(number: 1, tag: "\"t\"", checksum: "c", size: 5)], attributes: attributes)
+            let first = LedgerEntry.Record(offset: Int64.random(in: 0..<1 << 40, using: &random), timestamp: -1)
+            let entry = LedgerEntry(
+                number: Int64.random(in: 0..<1 << 40, using: &random), id: "i", connector: "c", first: first, origin: first, next: first.offset + 1,
+                files: [file])
+            #expect(LedgerEntry(entry.json) == entry)
+            var bytes = entry.json
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            if let read = LedgerEntry(bytes) { #expect(read.next > read.first.offset && read.number >= 0) }
+        }
+    }
+}
