@@ -11,6 +11,8 @@ final class ClientState: Sendable {
     private let rebalances = Mutex<[KafkaConsumer.Rebalance]>([])
     /// The consumer is leaving: partitions are given up at once.
     let isClosing = Atomic<Bool>(false)
+    /// A consumer that asked to be a member of its group, and has not been told of any assignment, not even an empty one.
+    let isJoining = Atomic<Bool>(false)
 
     init(name: String) { self.name = name }
 
@@ -26,12 +28,15 @@ final class ClientState: Sendable {
 
     /// Called on the polling thread. The answer is the owner's, later.
     func rebalance(_ rk: OpaquePointer, _ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) {
+        isJoining.store(false, ordering: .releasing)
         let partitions = (0..<Int(list.pointee.cnt)).map { list.pointee.elems[$0].topicPartition }
         if isClosing.load(ordering: .acquiring) {
+            // Each is answered as what it is: giving up what was not taken yet would be refused, and the group's end waits for an answer.
+            let isAssigned = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
             if String(cString: rd_kafka_rebalance_protocol(rk)) == "COOPERATIVE" {
-                if let error = rd_kafka_incremental_unassign(rk, list) { rd_kafka_error_destroy(error) }
+                if let error = isAssigned ? rd_kafka_incremental_assign(rk, list) : rd_kafka_incremental_unassign(rk, list) { rd_kafka_error_destroy(error) }
             } else {
-                rd_kafka_assign(rk, nil)
+                rd_kafka_assign(rk, isAssigned ? list : nil)
             }
             return
         }

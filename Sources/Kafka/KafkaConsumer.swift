@@ -37,8 +37,11 @@ package actor KafkaConsumer {
     private nonisolated(unsafe) var queue: OpaquePointer?
     private nonisolated(unsafe) var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: 2048)
     private var isClosed = false
+    private var isMember = false
     /// The next offset of each partition that is being read, by what `poll` has returned.
     private var reached: [TopicPartition: Int64] = [:]
+    /// The rebalance that `poll` has told of and `complete` has not answered; there is one at a time.
+    private var unanswered: Rebalance?
     /// How long a drained queue is watched before it is asked for more.
     private static let drainedMilliseconds: Int32 = 20
     package nonisolated let group: String?
@@ -68,6 +71,8 @@ package actor KafkaConsumer {
     package func close() {
         guard !isClosed else { return }
         isClosed = true
+        // librdkafka would wait for ever for the answer to a rebalance it has told of.
+        if let open = handle.state.takeRebalances().last ?? unanswered { try? complete(open) }
         handle.state.isClosing.store(true, ordering: .releasing)
         rd_kafka_consumer_close(handle.rk)
     }
@@ -77,6 +82,8 @@ package actor KafkaConsumer {
     /// Joins the group for these topics; a name beginning with `^` is a regular expression (POSIX extended).
     package func subscribe(_ topics: [String]) throws {
         let list = PartitionList(topics.map { TopicPartition($0, RD_KAFKA_PARTITION_UA) })
+        if !isMember { handle.state.isJoining.store(true, ordering: .releasing) }
+        isMember = true
         try KafkaError.check(list.withPointer { rd_kafka_subscribe(handle.rk, $0) }, "subscribe to \(topics.joined(separator: ", "))")
     }
 
@@ -112,6 +119,7 @@ package actor KafkaConsumer {
                 try KafkaError.check(rd_kafka_assign(handle.rk, nil), "give up partitions")
             }
         }
+        unanswered = nil
     }
 
     package func pause(_ partitions: [TopicPartition]) throws {
@@ -169,6 +177,7 @@ package actor KafkaConsumer {
             if isDrained { fetchOn() }
         }
         polled.rebalances = handle.state.takeRebalances()
+        unanswered = polled.rebalances.last ?? unanswered
         return polled
     }
 

@@ -51,6 +51,9 @@ final class KafkaHandle: @unchecked Sendable {
     }
 
     deinit {
+        // Between the group's answer to a join and the first assignment librdkafka (2.0) fails an assertion when it is destroyed, and with it the
+        // process. A consumer that is closed just then is left as it is: out of its group, with two idle threads.
+        if state.isJoining.load(ordering: .acquiring) { return }
         rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
         retained.release()
     }

@@ -25,8 +25,8 @@ import Testing
         json.matches(of: /"([^"]+)":/).map { String($0.1) }
     }
 
-    private static func with(_ numbers: [String: Int64], in json: String) -> String {
-        numbers.reduce(json) { $0.replacing(try! Regex("\"\($1.key)\":\\d+"), with: "\"\($1.key)\":\($1.value)") }
+    private static func with(_ numbers: [String: Int64], in json: String) throws -> String {
+        try numbers.reduce(json) { $0.replacing(try Regex("\"\($1.key)\":\\d+"), with: "\"\($1.key)\":\($1.value)") }
     }
 
     private struct Change: Hashable {
@@ -155,7 +155,7 @@ import Testing
             try await write("configs", running.map { Recorded(partition: 0, key: $0.key, value: $0.value.map(here)) })
             let position = offsets.last { $0.key.hasPrefix("[\"\(connector)\",") }!
             try await write(
-                "offsets", [Recorded(partition: position.partition, key: position.key, value: Self.with(positions[connector]!, in: position.value!))])
+                "offsets", [Recorded(partition: position.partition, key: position.key, value: try Self.with(positions[connector]!, in: position.value!))])
         }
         await producer.close()
     }

@@ -138,4 +138,39 @@ import Testing
         await other.close()
         await producer.close()
     }
+
+    /// Whoever is told of a rebalance may be stopped before it has answered: it leaves all the same, and the others go on.
+    @Test(.timeLimit(.minutes(1))) func aMemberLeavesInTheMiddleOfARebalance() async throws {
+        let mock = MockKafka()
+        mock.createTopic("t", partitions: 2)
+        func member() async throws -> KafkaConsumer {
+            let consumer = try Self.consumer(mock.bootstrapServers, ["group.id": "g", "session.timeout.ms": "6000"])
+            try await consumer.subscribe(["t"])
+            return consumer
+        }
+        func next(_ consumer: KafkaConsumer, while other: KafkaConsumer? = nil) async throws -> KafkaConsumer.Rebalance {
+            for _ in 0..<300 {
+                if let other { for rebalance in await other.poll(timeout: .zero).rebalances { try await other.complete(rebalance) } }
+                if let rebalance = await consumer.poll(timeout: .milliseconds(50)).rebalances.first { return rebalance }
+            }
+            throw ConnectorError("test", .stop, "no rebalance came")
+        }
+        func count(_ rebalance: KafkaConsumer.Rebalance) -> Int { if case .assigned(let partitions) = rebalance { partitions.count } else { -1 } }
+        let first = try await member()
+        #expect(count(try await next(first)) == 2)
+        await first.close()
+        let second = try await member(), assigned = try await next(second)
+        #expect(count(assigned) == 2)
+        try await second.complete(assigned)
+        let third = try await member(), revoked = try await next(second, while: third)
+        #expect(count(revoked) == -1)
+        await second.close()
+        var held = 0
+        while held < 2 {
+            let rebalance = try await next(third)
+            held += max(0, count(rebalance))
+            try await third.complete(rebalance)
+        }
+        await third.close()
+    }
 }
