@@ -1,37 +1,65 @@
 """The marts equal the database: current rows, and the history of what was changed. check.py WAREHOUSE (and the PG* variables)"""
-import subprocess, sys
+import os, sys
 import duckdb
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../common"))
+import database
+
 warehouse = duckdb.connect(sys.argv[1], read_only=True)
+KEYS = {"customers": "customer_id", "accounts": "account_id", "transactions": "transaction_id"}
 
 
-def database(sql):
-    text = subprocess.run(["psql", "-qAtX", "-F", "\t", "-c", sql], check=True, capture_output=True, text=True).stdout
-    return [tuple(value or None for value in line.split("\t")) for line in text.splitlines()]
+def mart(sql, table, names):
+    """A mart's rows, as the database's columns are compared."""
+    kinds = dict(database.columns(table), is_current="boolean", version="integer")
+    normal = {name: database.KINDS[kinds[name]][1] if kinds[name] in database.KINDS else bool for name in names}
+    return [[None if value is None else normal[name](value) for name, value in zip(names, row)] for row in warehouse.sql(sql).fetchall()]
 
 
-def same(what, ours, theirs):
-    ours = [tuple(None if v is None else str(v) for v in row) for row in warehouse.sql(ours).fetchall()]
-    theirs = database(theirs)
-    if ours != theirs:
-        different = [pair for pair in zip(ours, theirs) if pair[0] != pair[1]]
-        sys.exit(f"{what}: {len(ours)} rows in the mart, {len(theirs)} in the database; first difference {different[:1]}")
-    print(f"banking-dbt: {what}: {len(ours)} rows are equal")
+def same(what, sql, table, names, query, alterations):
+    rows = mart(sql, table, names)
+    database.must_be_equal(what, rows, database.ask(query), alterations, query)
+    print(f"banking-dbt: {what}: {len(rows)} rows are equal")
 
 
-same("dim_customers, current", "select customer_id, first_name, last_name, email from dim_customers where is_current order by 1",
-     "select id, first_name, last_name, email from customers order by id")
-same("dim_accounts, current", "select account_id, customer_id, account_type, balance, currency from dim_accounts where is_current order by 1",
-     "select id, customer_id, account_type, balance, currency from accounts order by id")
-# Every version there ever was, as the database's own journal has it; an image equal to the one before it is no version.
-for mart, table, key, columns in [("dim_customers", "customers", "customer_id", ["first_name", "last_name", "email"]),
-                                  ("dim_accounts", "accounts", "account_id", ["customer_id", "account_type", "balance", "currency"])]:
-    image = ", ".join(f"image ->> '{c}' as {c}" for c in columns)
-    same(f"{mart}, history", f"select {key}, {', '.join(columns)}, is_current from {mart} order by {key}, from_lsn",
-         f"""with images as (select seq, id, image is null as deleted, {image}, jsonb_build_array(image is null, {', '.join(f"image -> '{c}'" for c in columns)}) as version from audit.journal where of_table = '{table}'),
-             versions as (select *, version is distinct from lag(version) over (partition by id order by seq) as is_new from images),
-             marked as (select *, seq = max(seq) over (partition by id) as is_last from versions where is_new)
-             select id, {', '.join(columns)}, case when is_last then 'True' else 'False' end from marked where not deleted order by id, seq""")
-same("fact_transactions", """select f.transaction_id, f.account_id, f.txn_type, f.amount, f.related_account_id, f.status from fact_transactions f
-     join stg_transactions using (transaction_id) order by 1""",
-     "select id, account_id, txn_type, amount, related_account_id, status from transactions order by id")
+def altered(table, name, place):
+    kind = dict(database.columns(table))[name]
+    return (name, f"update {table} set {name} = {database.KINDS[kind][2].format(name)} where {place} = (select {place} from {table} where {name} is not null limit 1)")
+
+
+def current(what, source, table, names):
+    shown = ", ".join(KEYS[table] if name == "id" else name for name in names)
+    query = f"select json_build_array({', '.join(names)}) from {table}"
+    same(what, f"select {shown} from {source}", table, names, query, [altered(table, name, "id") for name in names])
+
+
+def history(what, table, names):
+    """Every version there ever was, in its order, as the database's own journal has it; an image equal to the one before it is no version."""
+    key, shown = KEYS[table], ", ".join(names)
+    image = ", ".join(f"(jsonb_populate_record(null::public.{table}, image)).{name}" for name in names)
+    query = f"""with images as (select seq, id as of_row, image is null as deleted, {image} from audit.journal where of_table = '{table}'),
+            compared as (select *, row(deleted, {shown}) is distinct from lag(row(deleted, {shown})) over (partition by of_row order by seq) as is_new from images),
+            marked as (select *, seq = max(seq) over (partition by of_row) as is_last from compared where is_new)
+        select json_build_array({shown}, is_last, row_number() over (partition by of_row order by seq)) from marked where not deleted"""
+    ours = f"""select {key}, {', '.join(names[1:])}, is_current, row_number() over (partition by {key} order by from_lsn) from {what}"""
+    # The journal altered in one column of one version, with one version less, and with its last two versions the other way round.
+    of = f"of_table = '{table}' and image is not null"
+    kinds = dict(database.columns(table))
+    changes = []
+    for name in names[1:]:
+        old = f"(select {name} from jsonb_populate_record(null::public.{table}, image))"
+        new = database.KINDS[kinds[name]][2].format(old)
+        changes.append((name, f"update audit.journal set image = jsonb_set(image, '{{{name}}}', to_jsonb({new})) where seq = (select min(seq) from audit.journal where {of})"))
+    twice = f"select id from audit.journal where {of} group by id having count(*) > 1 limit 1"
+    changes.append(("a version", f"delete from audit.journal where seq = (select min(seq) from audit.journal where {of} and id = ({twice}))"))
+    changes.append(("the order of versions", f"update audit.journal set seq = -seq where {of} and id = ({twice})"))
+    same(f"{what}, history", ours, table, [*names, "is_current", "version"], query, changes)
+
+
+CUSTOMERS = ["id", "first_name", "last_name", "email"]
+ACCOUNTS = ["id", "customer_id", "account_type", "balance", "currency"]
+current("dim_customers, current", "dim_customers where is_current", "customers", CUSTOMERS)
+current("dim_accounts, current", "dim_accounts where is_current", "accounts", ACCOUNTS)
+history("dim_customers", "customers", CUSTOMERS)
+history("dim_accounts", "accounts", ACCOUNTS)
+current("fact_transactions", "fact_transactions", "transactions", ["id", "account_id", "txn_type", "amount", "related_account_id", "status"])

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# dbt on this machine, over the lake: run.sh LAKE WAREHOUSE makes snapshots and marts and runs the tests; run.sh check WAREHOUSE compares the marts with PostgreSQL.
+# dbt on this machine, over the lake.
+#   run.sh build LAKE WAREHOUSE [LAYOUT]   makes snapshots and marts and runs the tests; LAYOUT is rows (the default) or events
+#   run.sh check WAREHOUSE                 compares the marts with PostgreSQL, and their history with the journal of common/banking.sh
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -14,11 +16,12 @@ fi
 if [ "$1" = check ]; then
   exec "$venv/bin/python" "$here/check.py" "$2"
 fi
-lake=$(cd "$1" && pwd)
-export WAREHOUSE=$2
+[ "$1" = build ] || { echo "banking-dbt: build or check, not '$1'" >&2; exit 2; }
+lake=$(cd "$2" && pwd)
+export WAREHOUSE=$3
 target=$(mktemp -d)
 trap 'rm -rf "$target"' EXIT
 # Snapshots and marts in the order of their dependencies, each followed by its tests.
 "$venv/bin/dbt" --quiet --no-use-colors build --project-dir "$here" --profiles-dir "$here/profiles" --target duckdb --target-path "$target" --log-path "$target" \
-  --vars "{lake: '$lake'}"
+  --vars "{lake: '$lake', layout: ${4:-rows}}"
 echo "banking-dbt: snapshots, marts and tests passed"

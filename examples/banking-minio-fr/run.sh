@@ -8,7 +8,7 @@ begin
 start_postgres
 start_s3
 first_half
-transform() { "$root/examples/banking-dbt/run.sh" "$work/lake" "$work/warehouse.duckdb"; }
+transform() { "$root/examples/banking-dbt/run.sh" build "$work/lake" "$work/warehouse.duckdb"; }
 transform
 second_half
 transform

@@ -1,6 +1,9 @@
-"""The warehouse, as run.sh looks at it: warehouse.py prepare (the stand-in's user, database and schema), or warehouse.py equals TABLE COLUMNS (RAW.TABLE's newest
+"""The warehouse, as run.sh looks at it: warehouse.py prepare (the stand-in's user, database and schema), or warehouse.py equals TABLE (RAW.TABLE's newest
 image of every row, deleted ones left out, equals the table in PostgreSQL; no change may be there twice). $SNOWFLAKE_URL, _USER, _PASSWORD, _DATABASE and the PG* variables."""
-import json, os, subprocess, sys, urllib.request, uuid
+import decimal, json, os, sys, urllib.request, uuid
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../common"))
+import database
 
 URL, USER, PASSWORD, DATABASE = (os.environ["SNOWFLAKE_" + name] for name in ("URL", "USER", "PASSWORD", "DATABASE"))
 
@@ -25,22 +28,16 @@ def prepare():
     sql(f"create database if not exists {DATABASE}", f"create schema if not exists {DATABASE}.RAW")
 
 
-def equals(table, columns):
-    changes = [json.loads(row[0]) for row in sql(f"select data from {DATABASE}.RAW.{table.upper()}")]
+def equals(table):
+    changes = [json.loads(row[0], parse_float=decimal.Decimal) for row in sql(f"select data from {DATABASE}.RAW.{table.upper()}")]
     seen = {(change["id"], change["__lsn"], change["__op"]) for change in changes}
     if len(seen) != len(changes):
         sys.exit(f"{table}: {len(changes) - len(seen)} changes are in the table twice")
     newest = {}
     for change in sorted(changes, key=lambda change: change["__lsn"] or 0):
         newest[change["id"]] = change
-    text = lambda value: None if value is None else str(value)
-    ours = [tuple(text(row[c]) for c in columns.split(",")) for _, row in sorted(newest.items()) if row["__deleted"] != "true"]
-    out = subprocess.run(["psql", "-qAtX", "-F", "\t", "-c", f"select {columns} from {table} order by id"], check=True, capture_output=True, text=True).stdout
-    theirs = [tuple(value or None for value in line.split("\t")) for line in out.splitlines()]
-    if ours != theirs:
-        different = [pair for pair in zip(ours, theirs) if pair[0] != pair[1]]
-        sys.exit(f"{table}: {len(ours)} rows in the warehouse, {len(theirs)} in the database; first difference {different[:1]}")
-    print(f"{table}: {len(changes)} changes, {len(ours)} rows are equal")
+    ours = [row for row in newest.values() if row["__deleted"] != "true"]
+    print(f"{table}: {len(changes)} changes, {database.equals(table, ours)} rows are equal")
 
 
 {"prepare": prepare, "equals": equals}[sys.argv[1]](*sys.argv[2:])

@@ -1,9 +1,11 @@
 """The lake, as the examples' scripts look at it.
 
     lake.py download BUCKET DIR          every object of the bucket, of $STORAGE_EMULATOR_HOST (GCS) or $S3_ENDPOINT, into DIR
-    lake.py equals DIR TABLE COLUMNS     the newest image of every row, deleted ones left out, equals the table in PostgreSQL
+    lake.py equals DIR TABLE LAYOUT      the newest image of every row, deleted ones left out, equals the table in PostgreSQL; LAYOUT is rows or events
     lake.py listing DIR                  the objects' names with every number blanked, each once"""
-import glob, json, os, re, subprocess, sys, urllib.parse, urllib.request
+import decimal, glob, json, os, re, sys, urllib.parse, urllib.request
+
+import database
 
 
 def objects_of_gcs(bucket):
@@ -33,22 +35,33 @@ def download(bucket, directory):
             os.rename(path + ".part", path)
 
 
-def equals(directory, table, columns):
-    import duckdb
-    names = columns.split(",")
+def rows_of(directory, table):
+    """Rows with __lsn and __deleted (Parquet): the newest image of every row, deleted ones left out."""
     files = f"{directory}/{table}/**/*.parquet"
+    return f"""select * replace (epoch_us(created_at) as created_at) from read_parquet('{files}', union_by_name = true, hive_partitioning = false)
+        qualify row_number() over (partition by id order by __lsn desc nulls last) = 1 and coalesce(__deleted, 'false') <> 'true'""", files
+
+
+def events_of(directory, table):
+    """Debezium's whole events (JSON): the same."""
+    files = f"{directory}/bronze/banking_server.public.{table}/**/*.json.gz"
+    return f"""select after from read_json('{files}', format = 'newline_delimited', maximum_object_size = 16777216, hive_partitioning = false,
+            columns = {{before: 'JSON', after: 'JSON', source: 'JSON', op: 'VARCHAR'}})
+        qualify row_number() over (partition by coalesce(after ->> '$.id', before ->> '$.id') order by cast(source ->> '$.lsn' as bigint) desc nulls last) = 1
+            and op <> 'd'""", files
+
+
+def equals(directory, table, layout):
+    import duckdb
+    sql, files = (events_of if layout == "events" else rows_of)(directory, table)
     if not glob.glob(files, recursive=True):
         sys.exit(f"no file of {table} yet")
-    newest = f"""select * from read_parquet('{files}', union_by_name = true, hive_partitioning = false)
-                 qualify row_number() over (partition by id order by __lsn desc nulls last) = 1"""
-    shown = ", ".join(f"{n}::varchar" for n in names)
-    ours = duckdb.sql(f"select {shown} from ({newest}) where coalesce(__deleted, 'false') <> 'true' order by id").fetchall()
-    text = subprocess.run(["psql", "-qAtX", "-F", "\t", "-c", f"select {', '.join(names)} from {table} order by id"], check=True, capture_output=True, text=True).stdout
-    theirs = [tuple(value or None for value in line.split("\t")) for line in text.splitlines()]
-    if ours != theirs:
-        different = [pair for pair in zip(ours, theirs) if pair[0] != pair[1]]
-        sys.exit(f"{table}: {len(ours)} rows in the lake, {len(theirs)} in the database; first difference {different[:1]}")
-    print(f"{table}: {len(ours)} rows are equal")
+    found = duckdb.sql(sql)
+    if layout == "events":
+        newest = [json.loads(row[0], parse_float=decimal.Decimal) for row in found.fetchall()]
+    else:
+        newest = [dict(zip(found.columns, row)) for row in found.fetchall()]
+    print(f"{table}: {database.equals(table, newest)} rows are equal")
 
 
 def listing(directory):

@@ -70,7 +70,7 @@ wait_for() {
   shift
   until "$@" >"$work/last.txt" 2>&1; do
     [ $SECONDS -lt $deadline ] || fail "not within a minute: $what
-$(tail -5 "$work/last.txt" "$work/sluice.log")"
+$(tail -n 5 "$work/last.txt" "$work/sluice.log")"
     sleep 0.2
   done
 }

@@ -1,6 +1,9 @@
 """The lake equals its sources: check.py LAKE DATA. The cards file row by row, the rates by their polls, users and merchants by their newest image."""
-import csv, glob, os, subprocess, sys
+import csv, glob, os, sys
 import duckdb
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../common"))
+import database
 
 lake, data = sys.argv[1:3]
 RATES = {"EUR": 1.17, "DKK": 0.16, "SEK": 0.11, "NOK": 0.10}
@@ -27,12 +30,6 @@ if len(polls) < 2:
 assert all(poll[1:] == (4, 4, "USD", 1) for poll in polls) and len(polls) == len(files("fx_rates")), polls
 print(f"fx_rates: {len(polls)} polls of 4 rates, a file each")
 
-for table, key, columns in [("users", "user_id", "user_id, first_name, city, zip, job"), ("merchants", "merchant", "merchant, merch_zipcode")]:
-    newest = f"select * from read_parquet({files(table)!r}, union_by_name = true) qualify row_number() over (partition by {key} order by __lsn desc nulls last) = 1"
-    shown = ", ".join(f"{c.strip()}::varchar" for c in columns.split(","))
-    mine = sorted(duckdb.sql(f"select {shown} from ({newest})").fetchall())
-    text = subprocess.run(["psql", "-qAtX", "-F", "\t", "-c", f"select {columns} from {table}"], check=True, capture_output=True, text=True).stdout
-    theirs = sorted(tuple(line.split("\t")) for line in text.splitlines())
-    if mine != theirs:
-        sys.exit(f"{table}: {len(mine)} rows in the lake, {len(theirs)} in the database, or they differ")
-    print(f"{table}: {len(mine)} rows are equal")
+for table, key in [("users", "user_id"), ("merchants", "merchant")]:
+    newest = duckdb.sql(f"""select * from read_parquet({files(table)!r}, union_by_name = true) qualify row_number() over (partition by {key} order by __lsn desc nulls last) = 1""")
+    print(f"{table}: {database.equals(table, [dict(zip(newest.columns, row)) for row in newest.fetchall()])} rows are equal")

@@ -3,7 +3,7 @@ package import Kafka
 
 /// Makes the clients of connectors and of the worker, each with the settings that apply to it.
 ///
-///     Kafka Connect's defaults  <  the worker's own bootstrap.servers, security.*, sasl.*, ssl.*  <  producer.* …  <  producer.override.* …
+///     Kafka Connect's defaults, and lz4 for records  <  the worker's own bootstrap.servers, security.*, sasl.*, ssl.*  <  producer.* …  <  producer.override.* …
 package struct KafkaClients: Sendable {
     private let worker: [String: String]
     /// Where the cluster is and how to log in, for every client.
@@ -17,9 +17,12 @@ package struct KafkaClients: Sendable {
         }
     }
 
+    /// Consumers see the same records with any compression. JSON with schemas shrinks to a tenth, and the broker is what limits it otherwise.
+    private static let recordDefaults = KafkaProducer.connectDefaults.merging(["compression.type": "lz4"]) { $1 }
+
     /// A producer of records of a connector.
     package func producer(_ id: String, config: [String: String] = [:], defaults: [String: String] = [:]) throws -> KafkaProducer {
-        try KafkaProducer(try settings(.producer, KafkaProducer.connectDefaults.merging(defaults) { $1 }, id, config))
+        try KafkaProducer(try settings(.producer, Self.recordDefaults.merging(defaults) { $1 }, id, config))
     }
 
     package func consumer(_ id: String, group: String?, config: [String: String] = [:], defaults: [String: String] = [:]) throws -> KafkaConsumer {
