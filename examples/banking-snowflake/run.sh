@@ -7,7 +7,7 @@ start_postgres
 port=$(free_port)
 mkdir -p "$work/snowflake"
 "$root/scripts/servers/snowflake.sh" start "$work/snowflake" "$port" >/dev/null
-pids+=("$(cat "$work/snowflake/pid")")
+pids+=("$(cat "$work/snowflake/server.pid")")
 export SNOWFLAKE_URL=http://127.0.0.1:$port SNOWFLAKE_USER=LOADER SNOWFLAKE_PASSWORD=stand-in SNOWFLAKE_ROLE=LOADER SNOWFLAKE_WAREHOUSE=LOAD_WH SNOWFLAKE_DATABASE=BANKING FLUSH_SECONDS=1
 "$python" "$example/warehouse.py" prepare
 

@@ -7,6 +7,7 @@
 # Access key test:tester, secret testing, region us-east-1, path style. CEPH_PREFIX: where the packages are unpacked; empty when they are installed.
 set -euo pipefail
 command=${1:?start, stop or watch}; dir=${2:?directory}
+source "$(dirname "$0")/lib.sh"
 prefix=${CEPH_PREFIX:-}
 lib=$prefix/usr/lib/x86_64-linux-gnu
 [ -d "$lib" ] || lib=$prefix/usr/lib/$(uname -m)-linux-gnu
@@ -17,7 +18,6 @@ export CEPH_CONF=$dir/ceph.conf
 
 # The system's Python has Ceph's modules, whatever else comes first in PATH.
 ceph() { /usr/bin/python3 "$prefix/usr/bin/ceph" --connect-timeout 20 "$@"; }
-free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 daemon() {
   local name=$1; shift
@@ -95,18 +95,7 @@ start)
   until_true "the gateway" curl -fsS "http://127.0.0.1:$port/"
   radosgw-admin -n client.rgw.a user create --uid=test --display-name=test --access-key=test:tester --secret-key=testing >"$dir/user.out" 2>&1
   ;;
-stop)
-  for name in rgw osd mon; do
-    [ -s "$dir/$name.pid" ] && kill -9 "$(cat "$dir/$name.pid")" 2>/dev/null
-    rm -f "$dir/$name.pid"
-  done
-  true
-  ;;
-watch)
-  pid=${3:?process}
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.5; done
-  "$0" stop "$dir"
-  case $dir in /tmp/sluice-test-*) rm -rf "$dir" ;; esac
-  ;;
+stop) end KILL rgw osd mon ;;
+watch) watch "${3:?process}" ;;
 *) echo "ceph-rgw.sh: start, stop or watch" >&2; exit 2 ;;
 esac

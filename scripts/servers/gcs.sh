@@ -7,6 +7,7 @@
 #   gcs.sh watch DIR PID             stops it once process PID is gone
 set -euo pipefail
 command=${1:?start, stub, stop or watch}; dir=${2:?data directory}
+source "$(dirname "$0")/lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${SLUICE_VENV:-$(cd "$here/../.." && pwd)/.venv}/bin
 
@@ -40,15 +41,8 @@ stub)
   ;;
 stop)
   # A test process starts this with SIGTERM blocked, and the server inherits that; there is nothing to lose in memory.
-  [ -s "$dir/server.pid" ] && kill -KILL "$(cat "$dir/server.pid")" 2>/dev/null
-  rm -f "$dir/server.pid"
-  true
+  end KILL server
   ;;
-watch)
-  pid=${3:?process}
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.5; done
-  "$0" stop "$dir"
-  case $dir in /tmp/sluice-test-*) rm -rf "$dir" ;; esac
-  ;;
+watch) watch "${3:?process}" ;;
 *) echo "gcs.sh: start, stub, stop or watch" >&2; exit 2 ;;
 esac

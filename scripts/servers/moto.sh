@@ -6,6 +6,7 @@
 # It accepts any key and signature.
 set -euo pipefail
 command=${1:?start, stop or watch}; dir=${2:?directory}
+source "$(dirname "$0")/lib.sh"
 bin=${SLUICE_VENV:-$(cd "$(dirname "$0")/../.." && pwd)/.venv}/bin
 
 case $command in
@@ -23,16 +24,7 @@ start)
   tail -5 "$dir/moto.log" >&2
   exit 1
   ;;
-stop)
-  [ -s "$dir/moto.pid" ] && kill "$(cat "$dir/moto.pid")" 2>/dev/null
-  rm -f "$dir/moto.pid"
-  true
-  ;;
-watch)
-  pid=${3:?process}
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.5; done
-  "$0" stop "$dir"
-  case $dir in /tmp/sluice-test-*) rm -rf "$dir" ;; esac
-  ;;
+stop) end TERM moto ;;
+watch) watch "${3:?process}" ;;
 *) echo "moto.sh: start, stop or watch" >&2; exit 2 ;;
 esac

@@ -6,6 +6,7 @@
 # The superuser is postgres with the password postgres. Root runs the server as the user postgres.
 set -euo pipefail
 command=${1:?start, stop or watch}; dir=${2:?data directory}
+source "$(dirname "$0")/lib.sh"
 bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
 [ -x "${bin:-}/postgres" ] || { echo "postgres.sh: no PostgreSQL server here; run 'make setup'" >&2; exit 1; }
 as() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --init-groups "$@"; else "$@"; fi; }
@@ -39,11 +40,6 @@ CONF
   as "$bin/psql" -h "$dir" -p "$port" -U postgres -d postgres -qc "alter role postgres password 'postgres'"
   ;;
 stop) (cd "$dir" && as "$bin/pg_ctl" -D "$dir" -m "${3:-fast}" -w stop >/dev/null) ;;
-watch)
-  pid=${3:?process}
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.5; done
-  "$0" stop "$dir" immediate || true
-  case $dir in /tmp/sluice-test-*) rm -rf "$dir" ;; esac
-  ;;
+watch) watch "${3:?process}" immediate ;;
 *) echo "postgres.sh: start, stop or watch" >&2; exit 2 ;;
 esac

@@ -5,6 +5,7 @@
 #   snowflake.sh watch DIR PID     stops it once process PID is gone
 set -euo pipefail
 command=${1:?start, stop or watch}; dir=${2:?data directory}
+source "$(dirname "$0")/lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 venv=${SLUICE_FAKESNOW_VENV:-$here/../../.venv-fakesnow}
 
@@ -18,10 +19,10 @@ start)
   cp "$extension/extensions/v1.5.5/httpfs.duckdb_extension" "$dir/home/.duckdb/extensions/v1.5.5/linux_amd64/"
   HOME=$dir/home TMPDIR=$dir nohup "$venv/bin/python" -m uvicorn --app-dir "$here" snowflake_server:app --host 127.0.0.1 --port "$port" --log-level warning \
     >"$dir/log" 2>&1 </dev/null &
-  echo $! >"$dir/pid"
+  echo $! >"$dir/server.pid"
   for _ in $(seq 300); do
     curl -fsS -o /dev/null "http://127.0.0.1:$port/test/health" 2>/dev/null && exit 0
-    kill -0 "$(cat "$dir/pid")" 2>/dev/null || break
+    kill -0 "$(cat "$dir/server.pid")" 2>/dev/null || break
     sleep 0.2
   done
   echo "snowflake.sh: the server did not start" >&2
@@ -30,15 +31,8 @@ start)
   ;;
 stop)
   # Its threads outlive a polite request; there is nothing to save.
-  [ -s "$dir/pid" ] && kill -9 "$(cat "$dir/pid")" 2>/dev/null
-  rm -f "$dir/pid"
-  true
+  end KILL server
   ;;
-watch)
-  pid=${3:?process}
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.5; done
-  "$0" stop "$dir"
-  case $dir in /tmp/sluice-test-*) rm -rf "$dir" ;; esac
-  ;;
+watch) watch "${3:?process}" ;;
 *) echo "snowflake.sh: start, stop or watch" >&2; exit 2 ;;
 esac

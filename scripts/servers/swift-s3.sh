@@ -6,10 +6,9 @@
 # Access key test:tester, secret testing, region us-east-1, path style.
 set -euo pipefail
 command=${1:?start, stop or watch}; dir=${2:?data directory}
+source "$(dirname "$0")/lib.sh"
 bin=${SLUICE_VENV:-$(cd "$(dirname "$0")/../.." && pwd)/.venv}/bin
 python=$bin/python
-
-free_port() { "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
@@ -104,18 +103,7 @@ start)
   tail -5 "$dir"/*.log >&2
   exit 1
   ;;
-stop)
-  for server in proxy object container account; do
-    [ -s "$dir/$server.pid" ] && kill "$(cat "$dir/$server.pid")" 2>/dev/null
-    rm -f "$dir/$server.pid"
-  done
-  true
-  ;;
-watch)
-  pid=${3:?process}
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.5; done
-  "$0" stop "$dir"
-  case $dir in /tmp/sluice-test-*) rm -rf "$dir" ;; esac
-  ;;
+stop) end TERM proxy object container account ;;
+watch) watch "${3:?process}" ;;
 *) echo "swift-s3.sh: start, stop or watch" >&2; exit 2 ;;
 esac
