@@ -5,6 +5,7 @@ import JSON
 struct ConnectorRoutes: Sendable {
     let herder: any Herder
     let options: RestOptions
+    let log = Logger("sluice.rest")
 
     var routes: [Router.Route] {
         [
@@ -61,6 +62,7 @@ struct ConnectorRoutes: Sendable {
         let config = try submitted.config.named(submitted.name)
         try await refuseNulls(config)
         let view = try await herder.create(submitted.name, config.entries, initialState: submitted.initialState)
+        if view.name.contains("/") { log.warn("Connector \(view.name): \(Router.slashAdvice)") }
         return .json(201, JSONValue(view), headers: [location(view.name, request)])
     }
 

@@ -1,4 +1,4 @@
-/// A request as it came: the target still percent-encoded, so that a `%2F` in a name is no separator.
+/// A request as it came: the target still percent-encoded, since `Router` judges the path before it is decoded.
 package struct HTTPRequest: Sendable {
     package let method: String
     /// The path before `?`, percent-encoded.

@@ -37,7 +37,11 @@ struct Router: Sendable {
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
         var rawSegments = request.rawPath.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         if rawSegments.last == "" { rawSegments.removeLast() }
-        guard request.rawPath.hasPrefix("/"), !rawSegments.contains("") else { return RestError.response(400, "Ambiguous URI empty segment") }
+        guard request.rawPath.hasPrefix("/"), !rawSegments.contains("") else { return Self.ambiguous(request, "empty segment") }
+        // What workers send each other may name any connector.
+        guard !request.parameters("forward").isEmpty || !rawSegments.contains(where: { $0.lowercased().contains("%2f") }) else {
+            return Self.ambiguous(request, "path separator. \(Self.slashAdvice)")
+        }
         var segments: [String] = []
         for raw in rawSegments {
             guard let segment = PercentEncoding.decode(raw) else {
@@ -77,6 +81,16 @@ struct Router: Sendable {
             log.error("\(request.method) \(request.rawPath): \(error)")
             return RestError.response(500, "\(error)")
         }
+    }
+
+    /// What to do about a connector whose name no path can hold.
+    static let slashAdvice =
+        "As in Kafka Connect, no request can name a connector with '/' in its name. To delete it, put a file with its name into connectors.d and remove the file; "
+        + "in a cluster, write a tombstone for the key connector-NAME to the config topic"
+
+    /// What Jetty, Kafka Connect's server, refuses before any route sees it. It writes a body for GET, HEAD and POST only.
+    private static func ambiguous(_ request: HTTPRequest, _ part: String) -> HTTPResponse {
+        ["GET", "HEAD", "POST"].contains(request.method) ? RestError.response(400, "Ambiguous URI \(part)") : HTTPResponse(400)
     }
 
     private static func matches(_ path: [Route.Segment], _ segments: [String]) -> Bool {
