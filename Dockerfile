@@ -2,7 +2,7 @@
 FROM swift:6.3-bookworm AS build
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
         pkg-config libpq-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libzstd-dev libsnappy-dev liblz4-dev \
-        zlib1g-dev libpcre2-dev librdkafka-dev \
+        zlib1g-dev libbz2-dev libpcre2-dev librdkafka-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Package.swift ./
@@ -13,7 +13,7 @@ RUN swift build -c release --static-swift-stdlib --product sluice && strip .buil
 
 FROM debian:12-slim
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-        ca-certificates curl libpq5 libcurl4 libssl3 libsqlite3-0 libmicrohttpd12 libzstd1 libsnappy1v5 liblz4-1 zlib1g libpcre2-8-0 librdkafka1 tzdata \
+        ca-certificates curl libpq5 libcurl4 libssl3 libsqlite3-0 libmicrohttpd12 libzstd1 libsnappy1v5 liblz4-1 zlib1g libbz2-1.0 libpcre2-8-0 librdkafka1 tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 1001 --home-dir /var/lib/sluice --create-home sluice \
     && mkdir -p /etc/sluice/connectors.d && chown sluice /etc/sluice/connectors.d

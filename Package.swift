@@ -38,6 +38,8 @@ let package = Package(
         system("CPCRE2", "libpcre2-8", apt: "libpcre2-dev"),
         system("CRdKafka", "rdkafka", apt: "librdkafka-dev"),
 
+        // Debian's libbz2-dev has no pkg-config file.
+        .systemLibrary(name: "CBzip2", path: "Sources/CBzip2", providers: [.apt(["libbz2-dev"])]),
         .systemLibrary(name: "CXattr", path: "Sources/CXattr"),
         .systemLibrary(name: "CChecksum", path: "Sources/CChecksum"),
 
@@ -49,7 +51,7 @@ let package = Package(
         .target(name: "Transport", dependencies: ["ConnectAPI", "CCurl"], swiftSettings: strict),
         // The client library alone: topics, records and groups, nothing of connectors.
         .target(name: "Kafka", dependencies: ["ConnectAPI", "CRdKafka"], swiftSettings: strict),
-        .target(name: "Avro", dependencies: ["ConnectAPI", "JSON", "CZstd", "CSnappy", "CZlib"], swiftSettings: strict),
+        .target(name: "Avro", dependencies: ["ConnectAPI", "JSON", "CBzip2", "CZstd", "CSnappy", "CZlib"], swiftSettings: strict),
         .target(
             name: "ConnectRuntime",
             dependencies: ["Avro", "ConnectAPI", "JSON", "JavaRegex", "Kafka", "Transport", "CSQLite", "CMicrohttpd", "CZstd", "CZlib"],

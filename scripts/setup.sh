@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(pkg-config libpq-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libzstd-dev libsnappy-dev liblz4-dev
-  zlib1g-dev librdkafka-dev libpcre2-dev postgresql postgresql-contrib postgresql-client)
+  zlib1g-dev libbz2-dev librdkafka-dev libpcre2-dev postgresql postgresql-contrib postgresql-client)
 verb=${1:-build}
 [ "$verb" = build ] || packages+=(python3-venv)
 [ "$verb" != test ] || packages+=(kcat curl openssl docker-compose radosgw ceph-mon ceph-osd ceph-common)

@@ -308,7 +308,7 @@ import TestSupport
             ("file.name.timestamp.field", ["file.name.timestamp.source": "FIELD"]), ("gcs.endpoint", ["gcs.endpoint": "ftp://x"]),
             ("gcs.object.content.encoding", ["gcs.object.content.encoding": "gzip", "format.output.type": "parquet"]),
             ("gcs.upload.part.size", ["gcs.upload.part.size": "300000"]), ("gcs.retry.backoff.delay.multiplier", ["gcs.retry.backoff.delay.multiplier": "0.5"]),
-            ("file.name.prefix", ["file.name.prefix": ".well-known/acme-challenge/x"]), ("avro.codec", ["avro.codec": "bzip2"]),
+            ("file.name.prefix", ["file.name.prefix": ".well-known/acme-challenge/x"]), ("avro.codec", ["avro.codec": "lzma"]),
         ] {
             let findings = GCSSinkConfiguration.parse(["gcs.bucket.name": "b"].merging(settings) { $1 }).findings
             #expect(findings.map(\.key) == [key], "\(settings): \(findings)")

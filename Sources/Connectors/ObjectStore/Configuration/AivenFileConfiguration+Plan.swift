@@ -37,11 +37,7 @@ extension AivenFileConfiguration {
                 Diagnostic("format.output.envelope", "When format.output.envelope is false, format.output.fields must contain only one field"))
         }
         if AvroCodec(rawValue: avroCodec.lowercased()) == nil {
-            findings.append(
-                Diagnostic(
-                    "avro.codec",
-                    "Value must be null, deflate, snappy or zstandard\(avroCodec == "bzip2" ? "; bzip2 is not built in, zstandard is smaller and faster" : "")")
-            )
+            findings.append(Diagnostic("avro.codec", "Value must be null, deflate, snappy, bzip2 or zstandard"))
         }
         if timestampSource.uppercased() == "FIELD", (timestampField ?? "").isEmpty {
             findings.append(Diagnostic("file.name.timestamp.field", "file.name.timestamp.source is FIELD, and file.name.timestamp.field names none"))

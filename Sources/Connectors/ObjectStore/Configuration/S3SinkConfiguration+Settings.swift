@@ -50,10 +50,7 @@ extension S3SinkConfiguration {
         }
         check("s3.object.tagging.key.value.pairs") { _ = try extraTags }
         if let codec = avroCodec, AvroCodec(rawValue: codec.isEmpty ? "null" : codec.lowercased()) == nil {
-            findings.append(
-                Diagnostic(
-                    "avro.codec",
-                    "Value must be null, deflate, snappy or zstandard\(codec == "bzip2" ? "; bzip2 is not built in, zstandard is smaller and faster" : "")"))
+            findings.append(Diagnostic("avro.codec", "Value must be null, deflate, snappy, bzip2 or zstandard"))
         }
         if exactlyOnceMode == "ledger", !conditionalWrites {
             findings.append(Diagnostic("exactly.once.mode", "A ledger needs enable.conditional.writes=true: its entries are created only where there is none"))
