@@ -43,7 +43,7 @@ fi
 
 if [ "$verb" = test ] && ! cmp -s examples/banking-dbt/requirements.txt .venv-dbt/requirements.txt; then
   echo "setup: dbt for the examples (.venv-dbt)"
-  python3 -m venv .venv-dbt
+  [ -x .venv-dbt/bin/python ] || python3 -m venv .venv-dbt
   .venv-dbt/bin/pip install -q --disable-pip-version-check -r examples/banking-dbt/requirements.txt
   cp examples/banking-dbt/requirements.txt .venv-dbt/requirements.txt
 fi

@@ -1,11 +1,19 @@
-"""The marts equal the database: current rows, and the history of what was changed. check.py WAREHOUSE (and the PG* variables)"""
+"""The marts equal the database: current rows, and the history of what was changed. check.py WAREHOUSE: a DuckDB file,
+or the word snowflake (and the PG* variables, and those of profiles.yml)"""
 import os, sys
-import duckdb
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../common"))
 import database
 
-warehouse = duckdb.connect(sys.argv[1], read_only=True)
+if sys.argv[1] == "snowflake":
+    import snowflake.connector
+    names = {name: name.upper() for name in ("account", "user", "password", "role", "warehouse", "database", "host", "port", "protocol")} | {"private_key_file": "PRIVATE_KEY_PATH"}
+    session = snowflake.connector.connect(schema="ANALYTICS", **{ours: os.environ["SNOWFLAKE_" + theirs] for ours, theirs in names.items() if "SNOWFLAKE_" + theirs in os.environ})
+    ask = lambda sql: session.cursor().execute(sql).fetchall()
+else:
+    import duckdb
+    session = duckdb.connect(sys.argv[1], read_only=True)
+    ask = lambda sql: session.sql(sql).fetchall()
 KEYS = {"customers": "customer_id", "accounts": "account_id", "transactions": "transaction_id"}
 
 
@@ -13,7 +21,7 @@ def mart(sql, table, names):
     """A mart's rows, as the database's columns are compared."""
     kinds = dict(database.columns(table), is_current="boolean", version="integer")
     normal = {name: database.KINDS[kinds[name]][1] if kinds[name] in database.KINDS else bool for name in names}
-    return [[None if value is None else normal[name](value) for name, value in zip(names, row)] for row in warehouse.sql(sql).fetchall()]
+    return [[None if value is None else normal[name](value) for name, value in zip(names, row)] for row in ask(sql)]
 
 
 def same(what, sql, table, names, query, alterations):

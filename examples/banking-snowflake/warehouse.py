@@ -1,4 +1,5 @@
-"""The warehouse, as run.sh looks at it: warehouse.py prepare (the stand-in's user, database and schema), or warehouse.py equals TABLE (RAW.TABLE's newest
+"""The warehouse, as run.sh looks at it: warehouse.py prepare KEY (the stand-in's users, one by a
+public key, database and schema), or warehouse.py equals TABLE (RAW.TABLE's newest
 image of every row, deleted ones left out, equals the table in PostgreSQL; no change may be there twice). $SNOWFLAKE_URL, _USER, _PASSWORD, _DATABASE and the PG* variables."""
 import decimal, json, os, sys, urllib.request, uuid
 
@@ -23,8 +24,9 @@ def sql(*statements):
     return answer["data"].get("rowset", [])
 
 
-def prepare():
-    urllib.request.urlopen(urllib.request.Request(URL + "/test/user", json.dumps({"name": USER, "password": PASSWORD}).encode()))
+def prepare(key):
+    for user in {"name": USER, "password": PASSWORD}, {"name": "TRANSFORMER", "key": open(key).read()}:
+        urllib.request.urlopen(urllib.request.Request(URL + "/test/user", json.dumps(user).encode()))
     sql(f"create database if not exists {DATABASE}", f"create schema if not exists {DATABASE}.RAW")
 
 

@@ -1,7 +1,7 @@
 # The part of the banking examples that is the same: the bank's life, a kill -9 in the middle of it, and the proof that nothing is missing. Sourced
-# after lib.sh; BUCKET, GENERATOR (arguments of generate.sh) and LAYOUT (rows, or events) are the example's.
+# after lib.sh; BUCKET, GENERATOR (arguments of generate.sh) and LAYOUT (rows, or events) are the example's; is_complete may be.
 # Asked as a condition, where `set -e` does not count: every step says whether it failed.
-lake_is_complete() {
+is_complete() {
   "$python" "$root/examples/common/lake.py" download "$BUCKET" "$work/lake" || return 1
   for table in customers accounts transactions; do
     "$python" "$root/examples/common/lake.py" equals "$work/lake" $table "${LAYOUT:-rows}" || return 1
@@ -14,8 +14,8 @@ first_half() {
   psql -qX -f "$root/scripts/banking/schema.sql" 2>/dev/null
   generate --seed 1
   start_sluice
-  wait_for "the snapshot is in the lake" lake_is_complete
-  say "the snapshot is in the lake"
+  wait_for "the snapshot has arrived" is_complete
+  say "the snapshot has arrived"
 }
 
 # From here on the database keeps a journal of its own, by triggers in the same transactions: what a history made of the lake must equal.
@@ -44,9 +44,9 @@ second_half() {
   wait "$generator"
   psql -qX -c "update customers set last_name = 'Married' where id % 4 = 0" -c "delete from transactions where id % 17 = 0" \
     -c "update accounts set balance = balance * 2 where id % 5 = 0"
-  wait_for "every change is in the lake" lake_is_complete
+  wait_for "every change has arrived" is_complete
   stop_sluice
-  lake_is_complete | sed "s/^/$name: /"
+  is_complete | sed "s/^/$name: /" | tee "$work/equal.txt"
 }
 
 check_listing() {
