@@ -30,6 +30,19 @@ package struct HTTPRequest: Sendable {
     }
 }
 
+/// A server that requests go through.
+package struct HTTPProxy: Sendable {
+    package var url: String
+    package var user: String?
+    package var password: Secret?
+
+    package init(url: String, user: String? = nil, password: Secret? = nil) {
+        self.url = url
+        self.user = user
+        self.password = password
+    }
+}
+
 /// What a connection over TLS trusts and shows; texts are PEM.
 package struct HTTPTLS: Sendable {
     /// Certificates of authorities; nil: the system's.

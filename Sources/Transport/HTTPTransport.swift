@@ -19,11 +19,13 @@ package final class HTTPTransport: Sendable {
 
     /// The certificates trusted, a PEM file; nil: the system's.
     private let trust: String?
+    private let proxy: HTTPProxy?
 
     /// `trust` names a PEM file of the certificates to trust instead of the system's, for requests that bring none; without it SSL_CERT_FILE is asked,
-    /// as OpenSSL does.
-    package init(trust: String? = nil) {
+    /// as OpenSSL does. `proxy` is for requests that name none.
+    package init(trust: String? = nil, proxy: HTTPProxy? = nil) {
         precondition(Self.started, "libcurl does not start")
+        self.proxy = proxy
         self.trust = trust ?? getenv("SSL_CERT_FILE").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
@@ -125,9 +127,12 @@ package final class HTTPTransport: Sendable {
             // Not beside the system's, but instead of them.
             _ = sluice_curl_set_string(easy, CURLOPT_CAPATH, nil)
         }
-        if let proxy = request.proxy { _ = sluice_curl_set_string(easy, CURLOPT_PROXY, proxy) }
-        if let user = request.proxyUser { _ = sluice_curl_set_string(easy, CURLOPT_PROXYUSERNAME, user) }
-        if let password = request.proxyPassword { _ = sluice_curl_set_string(easy, CURLOPT_PROXYPASSWORD, password) }
+        let ours = request.proxy == nil ? proxy : nil
+        if let url = request.proxy ?? ours?.url { _ = sluice_curl_set_string(easy, CURLOPT_PROXY, url) }
+        if let user = request.proxyUser ?? ours?.user { _ = sluice_curl_set_string(easy, CURLOPT_PROXYUSERNAME, user) }
+        if let password = request.proxyPassword ?? ours?.password?.value { _ = sluice_curl_set_string(easy, CURLOPT_PROXYPASSWORD, password) }
+        // A cloud's credentials for this machine come from its own network.
+        if ours != nil { _ = sluice_curl_set_string(easy, CURLOPT_NOPROXY, "169.254.0.0/16,metadata.google.internal") }
         for (option, text) in [
             (CURLOPT_CAINFO_BLOB, request.tls.authorities), (CURLOPT_SSLCERT_BLOB, request.tls.certificates), (CURLOPT_SSLKEY_BLOB, request.tls.key?.value),
         ] {

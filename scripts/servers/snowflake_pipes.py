@@ -60,11 +60,16 @@ def routes(server):
         pipe, refused = pipe_of(request)
         if refused:
             return refused
+        fault = server.take_fault("insertFiles")
+        if fault and fault["when"] == "before":
+            return await server.held(fault, request) or server.fault_answer(fault)
         for file in json.loads(await request.body())["files"]:
             assert isinstance(file["size"], int)
             pipe["named"].append(file["path"])
             if file["path"] not in pipe["files"]:
                 pipe["files"][file["path"]] = {"path": file["path"], "status": "LOAD_IN_PROGRESS", "complete": False}
+        if fault:
+            return await server.held(fault, request) or server.fault_answer(fault)
         return JSONResponse({"requestId": request.query_params["requestId"], "responseCode": "SUCCESS", "status": "success"})
 
     async def report(request):
@@ -76,6 +81,8 @@ def routes(server):
         for path, file in list(pipe["files"].items()):
             if not file["complete"]:
                 pipe["files"][path] = await load(pipe, path, request)
+        if fault := server.take_fault("insertReport"):
+            return await server.held(fault, request) or server.fault_answer(fault)
         return JSONResponse({"pipe": request.path_params["pipe"], "completeResult": True, "nextBeginMark": f"1_{len(told)}", "files": told, "statistics": {"activeFilesCount": 0}})
 
     async def history(request):

@@ -6,7 +6,7 @@ stages, stages on S3 and on GCS by token, client-side encryption, Snowpipe (snow
 
 POST /test/... steers it: see `control`. Whatever it does not know goes to fakesnow.
 """
-import asyncio, base64, gzip, hashlib, importlib, json, os, re, secrets, sys, threading, time, urllib.parse, urllib.request
+import asyncio, base64, gzip, hashlib, importlib, json, os, re, secrets, shutil, sys, threading, time, urllib.parse, urllib.request
 
 import jwt
 import pyarrow as pa
@@ -145,7 +145,7 @@ async def query(request):
         return refusal("390112" if session["ended"] == "session" else "390114", "Session no longer exists. New login required to access the service.")
     fault = take_fault(sql)
     if fault and fault["when"] == "before":
-        return fault_answer(fault)
+        return await held(fault, request) or fault_answer(fault)
     with lock:
         known = answers.get(request_id)
     if known is None:
@@ -154,7 +154,7 @@ async def query(request):
             answers[request_id] = known
             state["statements"].append(sql)
     if fault:
-        return fault_answer(fault)
+        return await held(fault, request) or fault_answer(fault)
     if state["slow"] > 0:
         state["slow"] -= 1
         running[request_id] = known
@@ -169,6 +169,16 @@ def take_fault(text):
                 fault["times"] -= 1
                 return fault
     return None
+
+
+async def held(fault, request):
+    """With `hold` no answer is given until whoever asked is gone; None for other faults."""
+    if not fault.get("hold"):
+        return None
+    state["held"] = state.get("held", 0) + 1
+    while not await request.is_disconnected():
+        await asyncio.sleep(0.01)
+    return Response(status_code=499)
 
 
 def fault_answer(fault):
@@ -282,6 +292,12 @@ async def show_grants(match, sql, session, request):
     return rows(["created_on", "privilege", "granted_on", "name", "granted_to", "grantee_name"], [["now", p, "TABLE", unquoted(match[1]), "ROLE", session["role"]] for p in state.get("grants", ["OWNERSHIP"])])
 
 
+async def drop(match, sql, session, request):
+    if match[1].upper() == "STAGE":
+        shutil.rmtree(directory_of(match[2], session), ignore_errors=True)
+    return rows(["status"], [[f"{unquoted(match[2])} successfully dropped."]])
+
+
 async def describe_stage(match, sql, session, request):
     name = unquoted(match[1])
     if name in state.get("hidden", []):
@@ -383,11 +399,14 @@ def keep(path, body):
 
 async def upload(request):
     path, body = request.path_params["path"], await request.body()
-    if fault := take_fault("upload " + path):
-        return fault_answer(fault)
+    fault = take_fault("upload " + path)
+    if fault and fault["when"] == "before":
+        return await held(fault, request) or fault_answer(fault)
     if "encrypted" in state["stage"]:
         assert "x-goog-meta-encryptiondata" in request.headers
     keep(path, opened(body, request.headers, GOOGLE))
+    if fault:
+        return await held(fault, request) or fault_answer(fault)
     return Response()
 
 
@@ -454,6 +473,7 @@ handlers = [
     (r"USE (DATABASE|SCHEMA|WAREHOUSE) (\S+)$", use),
     (r"SHOW GRANTS ON TABLE (\S+)$", show_grants),
     (r"DESC(?:RIBE)? STAGE (\S+)$", describe_stage),
+    (r"DROP (STAGE|PIPE) IF EXISTS (\S+)$", drop),
     (r"LIST @([^\s/]+)/?(\S*)$", list_stage),
     (r"REMOVE @([^\s/]+)/?(\S*)(?:\s+PATTERN='([^']*)')?$", remove),
     (r"PUT ", put),
@@ -466,7 +486,7 @@ handlers = [
 
 async def control(request):
     """POST /test/NAME with JSON. user: {name, password | key}; expire: {what: session | master}; fault: {match, status | code, times, when};
-    slow: {times}; stage: {mode, s3?}; set: any state; GET /test/state: everything."""
+    slow: {times}; stage: {mode, s3?}; set: any state; GET /test/state: everything. A fault with `hold` gives no answer until the client is gone."""
     what, body = request.path_params["what"], json.loads(await request.body() or b"{}")
     with lock:
         if what == "user":
@@ -482,7 +502,7 @@ async def control(request):
                 material["queryStageMasterKey"] = body["masterKey"]
         elif what == "reset":
             state.update(stage="presigned", roles={}, statements=[], faults=[], slow=0, uploads=[], requests=[], hidden=[], external=[])
-            for name in ("grants", "gcs", "s3", "copies"):
+            for name in ("grants", "gcs", "s3", "copies", "held", "proxied"):
                 state.pop(name, None)
     return JSONResponse({})
 
@@ -522,4 +542,20 @@ routes = [
 ]
 for module in ("snowflake_pipes", "snowflake_streaming"):
     routes[:0] = importlib.import_module(module).routes(sys.modules[__name__])
-app = Starlette(routes=routes)
+
+
+def forwarding(app):
+    """Also a proxy, of itself: what it is asked for by a whole URL it takes as asked for at that host, and remembers by whom."""
+
+    async def serve(scope, receive, send):
+        if scope["type"] == "http" and scope["path"].startswith("http://"):
+            host, _, path = scope["path"].removeprefix("http://").partition("/")
+            user = base64.b64decode(dict(scope["headers"]).get(b"proxy-authorization", b"").removeprefix(b"Basic ")).decode()
+            state.setdefault("proxied", []).append(f"{user}@{host} {scope['method']}")
+            scope = {**scope, "path": "/" + path, "raw_path": b"/" + scope["raw_path"].split(b"/", 3)[3]}
+        await app(scope, receive, send)
+
+    return serve
+
+
+app = forwarding(Starlette(routes=routes))

@@ -26,6 +26,12 @@ public struct SnowflakeSinkConnector: SinkConnector {
         return await AccountCheck(configuration, pool: pool).findings()
     }
 
+    public func examine(_ doctor: any Doctor) async {
+        let pool = BlockingPool(threads: 2)
+        defer { pool.stop() }
+        await AccountExamination(configuration, pool: pool).run(doctor)
+    }
+
     public func makeTask(_ context: TaskContext) async throws -> sending SnowflakeSinkTask {
         if !configuration.ignoredKeys.isEmpty {
             context.log.info("These keys are accepted and change nothing: \(configuration.ignoredKeys.joined(separator: ", "))")

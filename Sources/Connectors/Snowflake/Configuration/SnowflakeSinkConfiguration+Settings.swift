@@ -1,5 +1,6 @@
 public import ConnectAPI
 import ConnectorsObjectStore
+import Transport
 
 /// What the keys mean: each of these throws or reports one finding a key.
 extension SnowflakeSinkConfiguration {
@@ -122,10 +123,9 @@ extension SnowflakeSinkConfiguration {
             queryTag: queryTag ?? "sluice:\(connector)")
     }
 
-    var clientSettings: ServiceClient.Settings {
-        ServiceClient.Settings(
-            retries: requestRetries, proxy: proxyHost.map { "http://\($0):\(proxyPort ?? "80")" }, proxyUser: proxyUser,
-            proxyPassword: proxyUser == nil ? nil : proxyPassword)
+    /// For the account and for the stores behind its stages.
+    var proxy: HTTPProxy? {
+        proxyHost.map { HTTPProxy(url: "http://\($0):\(proxyPort ?? "80")", user: proxyUser, password: proxyUser == nil ? nil : proxyPassword) }
     }
 
     // MARK: Tables
@@ -199,12 +199,14 @@ extension SnowflakeSinkConfiguration {
                 place.pathStyle = storeURL != nil
                 place.accessKey = accessKey
                 place.secretKey = secretKey
+                place.proxy = proxy
                 return (.s3(place), prefix)
             }
             var place = GCSUploads.Place(bucket: name)
             place.endpoint = gcsEndpoint
             place.credentialsPath = gcsCredentialsPath
             place.credentialsJSON = gcsCredentialsJSON.value.isEmpty ? nil : gcsCredentialsJSON
+            place.proxy = proxy
             return (.gcs(place), prefix)
         }
     }
@@ -213,7 +215,7 @@ extension SnowflakeSinkConfiguration {
     var ignoredKeys: [String] {
         [
             ("provider", provider != nil), ("jmx", !jmx), ("enable.mdc.logging", mdcLogging), ("jvm.nonProxy.hosts", nonProxyHosts != nil),
-            ("enable.task.fail.on.authorization.errors", failOnAuthorization),
+            ("enable.task.fail.on.authorization.errors", failOnAuthorization), ("snowflake.validation", validation.lowercased() != "server_side"),
         ].filter(\.1).map(\.0) + jdbc.keys.map { "snowflake.jdbc.\($0)" } + snowpipe.keys.map { "snowflake.snowpipe.\($0)" }
             + streamingSwitches.keys.map { "enable.streaming.\($0)" }
             + streaming.keys.filter { !["metadata.connectorPushTime", "iceberg.enabled", "max.client.lag"].contains($0) }

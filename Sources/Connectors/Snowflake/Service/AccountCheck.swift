@@ -14,10 +14,10 @@ struct AccountCheck {
 
     func findings() async -> [Diagnostic] {
         do {
-            var settings = configuration.clientSettings
             // Somebody waits for the answer.
-            settings.retries = min(settings.retries, 1)
-            let client = ServiceClient(url: try configuration.accountURL, settings: settings, transport: HTTPTransport(), pool: pool, onRetry: { _ in })
+            let client = ServiceClient(
+                url: try configuration.accountURL, settings: .init(retries: min(configuration.requestRetries, 1)),
+                transport: HTTPTransport(proxy: configuration.proxy), pool: pool, onRetry: { _ in })
             let session = Session(
                 try configuration.sessionSettings(connector: "check"), try configuration.credential(client), client, log: Logger("sluice.sink.snowflake"))
             let found = await findings(session)

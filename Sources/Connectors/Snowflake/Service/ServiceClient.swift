@@ -37,9 +37,6 @@ struct ServiceClient: Sendable {
     struct Settings: Sendable {
         var retries = 6
         var baseDelay: Int64 = 300
-        var proxy: String?
-        var proxyUser: String?
-        var proxyPassword: Secret?
     }
 
     let url: AccountURL
@@ -101,8 +98,7 @@ struct ServiceClient: Sendable {
         let text = query.map { "\(URLText.encode($0.name))=\(URLText.encode($0.value))" }.joined(separator: "&")
         let separator = call.path.contains("?") ? "&" : "?"
         var request = HTTPRequest(
-            method: call.method, url: "\(url.text)\(call.path)\(text.isEmpty ? "" : separator + text)", headers: headers, body: call.body,
-            proxy: settings.proxy, proxyUser: settings.proxyUser, proxyPassword: settings.proxyPassword?.value)
+            method: call.method, url: "\(url.text)\(call.path)\(text.isEmpty ? "" : separator + text)", headers: headers, body: call.body)
         // A statement's answer is held back for 45 seconds while it runs.
         request.timeoutMilliseconds = call.timeoutMilliseconds ?? 90_000 + call.body.count / 64
         request.stallSeconds = nil

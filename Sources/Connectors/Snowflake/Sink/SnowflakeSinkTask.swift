@@ -1,5 +1,4 @@
 public import ConnectAPI
-import ConnectorsObjectStore
 import Transport
 
 /// Hands what the runtime brings to the way of ingestion that was configured.
@@ -12,10 +11,11 @@ public struct SnowflakeSinkTask: SinkTask {
     init(
         _ configuration: SnowflakeSinkConfiguration, _ context: TaskContext, clock: @escaping @Sendable () -> Int64 = { WallClock.milliseconds }
     ) throws {
-        let pool = BlockingPool(threads: 8), transport = HTTPTransport()
+        let pool = BlockingPool(threads: 8), transport = HTTPTransport(proxy: configuration.proxy)
         let metrics = SnowflakeMetrics(context.metrics, connector: context.connector, task: context.task)
         let client = ServiceClient(
-            url: try configuration.accountURL, settings: configuration.clientSettings, transport: transport, pool: pool, onRetry: { metrics.retried($0) })
+            url: try configuration.accountURL, settings: .init(retries: configuration.requestRetries), transport: transport, pool: pool,
+            onRetry: { metrics.retried($0) })
         let credential = try configuration.credential(client)
         let session = Session(try configuration.sessionSettings(connector: context.connector), credential, client, log: context.log)
         let setup = TableSetup(
@@ -25,27 +25,10 @@ public struct SnowflakeSinkTask: SinkTask {
         self.pool = pool
         self.session = session
 
-        let ownStage = configuration.stageName.flatMap { ObjectName(configured: $0) }
-        let external = try configuration.stageBucket
-        let stageName: @Sendable (ObjectName) -> ObjectName = { table in
-            (ownStage ?? VendorNames.stage(connector, table: table)).qualified(database: database, schema: schema)
-        }
-        let reference: @Sendable (ObjectName) -> String = { stageName($0).stageReference }
-        let copy = CopyLoader(session: session, setup: setup, stage: reference, layout: layout.layout, log: context.log)
         let log = context.log
-        let makeStage: @Sendable (ObjectName) async throws -> any Stage = { table in
-            switch external?.bucket {
-            case .s3(let place):
-                let uploads = try S3Uploads(place, pool: pool, log: log, onRetry: { metrics.retried($0) })
-                return ExternalStage(reference: reference(table), prefix: external?.prefix ?? "") { try await uploads.put($0, $1, metadata: [:]) }
-            case .gcs(let place):
-                let uploads = try GCSUploads(place, pool: pool, log: log, onRetry: { metrics.retried($0) })
-                return ExternalStage(reference: reference(table), prefix: external?.prefix ?? "") { try await uploads.put($0, $1) }
-            case nil: break
-            }
-            if ownStage == nil { try await setup.createStage(stageName(table)) }
-            return InternalStage(reference(table), session: session, transport: transport, pool: pool, log: log, onRetry: { metrics.retried($0) })
-        }
+        let stages = try Stages(
+            configuration, connector: connector, session: session, setup: setup, transport: transport, pool: pool, log: log, onRetry: { metrics.retried($0) })
+        let copy = CopyLoader(session: session, setup: setup, stage: { stages.reference($0) }, layout: layout.layout, log: log)
         let tables = try TableMap(configuration.topicMap), budget = max(context.memoryBudget, 1 << 20)
         if configuration.ingestionMethod == .streaming {
             let streaming = StreamingClient(client, credential, user: configuration.user)
@@ -61,7 +44,8 @@ public struct SnowflakeSinkTask: SinkTask {
         ingestion = StagedIngestion(
             .init(
                 connector: connector, layout: layout, rotation: configuration.rotation, tables: tables, database: database, schema: schema, setup: setup,
-                loader: loader, stage: makeStage, isSnowpipe: isSnowpipe, loadInterval: isSnowpipe ? .zero : .seconds(configuration.copyInterval),
+                loader: loader, stage: { try await stages.stage($0) }, isSnowpipe: isSnowpipe,
+                loadInterval: isSnowpipe ? .zero : .seconds(configuration.copyInterval),
                 flushesOnStop: configuration.flushOnStop, removesFiles: configuration.removeFiles, budget: budget, metrics: metrics, log: log,
                 reject: context.reject, clock: clock))
     }

@@ -28,6 +28,9 @@ actor TableSetup {
     }
 
     private var role: String { options.role.map { "role \($0)" } ?? "the user's role" }
+    /// For the text of a grant.
+    private var grantee: String { "ROLE \(options.role.map(SnowflakeSinkConfiguration.stored) ?? "…")" }
+    private func schema(of name: ObjectName) -> String { "SCHEMA \(name.parts.dropLast().map(SQL.identifier).joined(separator: "."))" }
 
     /// The types of the table's columns, once it takes these.
     func types(of table: ObjectName, taking columns: [TableColumn], nullable: Set<String>, layout: TableLayout) async throws -> [String: String] {
@@ -69,13 +72,15 @@ actor TableSetup {
         guard options.createsTables else {
             throw ConnectorError(
                 "snowflake.table_missing", .stop, "The table \(table) does not exist, or \(role) may not see it",
-                hint: "Create it, GRANT SELECT, INSERT ON TABLE \(table.sql) TO ROLE …, or set snowflake.table.create=true")
+                hint: "Create it, GRANT SELECT, INSERT ON TABLE \(table.sql) TO \(grantee), or set snowflake.table.create=true")
         }
         let list = columns.map { "\(SQL.identifier($0.name)) \($0.type)" }.joined(separator: ", ")
         switch try await session.run("CREATE TABLE IF NOT EXISTS \(table.sql) (\(list))", "CREATE TABLE \(table)") {
         case .success: log.info("Created the table \(table)")
         case .failure(let error):
-            throw denied(error, "CREATE TABLE \(table)", "GRANT CREATE TABLE ON SCHEMA … TO ROLE …, or create the table: CREATE TABLE \(table.sql) (\(list))")
+            throw denied(
+                error, "CREATE TABLE \(table)",
+                "GRANT CREATE TABLE ON \(schema(of: table)) TO \(grantee), or create the table: CREATE TABLE \(table.sql) (\(list))")
         }
     }
 
@@ -120,7 +125,7 @@ actor TableSetup {
         if case .failure(let error) = try await session.run("ALTER TABLE \(table.sql) \(change)", "ALTER TABLE \(table)") {
             throw denied(
                 error, "ALTER TABLE \(table)",
-                "GRANT OWNERSHIP (or EVOLVE SCHEMA and the change by hand) ON TABLE \(table.sql): ALTER TABLE \(table.sql) \(change)")
+                "GRANT OWNERSHIP ON TABLE \(table.sql) TO \(grantee), or make the change by hand: ALTER TABLE \(table.sql) \(change)")
         }
     }
 
@@ -133,7 +138,7 @@ actor TableSetup {
         case .success: break
         case .failure(let error):
             stages.remove(stage.sql)
-            throw denied(error, "CREATE STAGE \(stage)", "GRANT CREATE STAGE ON SCHEMA … TO ROLE …, or name a stage in snowflake.stage.name")
+            throw denied(error, "CREATE STAGE \(stage)", "GRANT CREATE STAGE ON \(schema(of: stage)) TO \(grantee), or name a stage in snowflake.stage.name")
         }
     }
 

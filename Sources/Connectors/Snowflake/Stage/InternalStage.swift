@@ -14,6 +14,7 @@ final class InternalStage: Stage {
     let reference: String
     private let session: Session
     private let transport: HTTPTransport
+    private let proxy: HTTPProxy?
     private let pool: BlockingPool
     private let log: Logger
     private let onRetry: @Sendable (String) -> Void
@@ -24,8 +25,10 @@ final class InternalStage: Stage {
     private let kept = Mutex<[String: Kept]>([:])
 
     init(
-        _ reference: String, session: Session, transport: HTTPTransport, pool: BlockingPool, log: Logger, onRetry: @escaping @Sendable (String) -> Void
+        _ reference: String, session: Session, proxy: HTTPProxy? = nil, transport: HTTPTransport, pool: BlockingPool, log: Logger,
+        onRetry: @escaping @Sendable (String) -> Void
     ) {
+        self.proxy = proxy
         self.reference = reference
         self.session = session
         self.transport = transport
@@ -77,6 +80,7 @@ final class InternalStage: Stage {
             place.accessKey = accessKey
             place.secretKey = secretKey
             place.sessionToken = token.flatMap { $0.isEmpty ? nil : $0 }
+            place.proxy = proxy
             var metadata = ["sfc-digest": digest]
             if let encrypted {
                 metadata["x-amz-key"] = encrypted.wrappedKey

@@ -28,6 +28,7 @@ final class GCSClient: Sendable {
         var userAgent = "sluice"
         /// A PEM file of the certificates to trust.
         var trust: String?
+        var proxy: HTTPProxy?
     }
 
     let settings: Settings
@@ -41,7 +42,7 @@ final class GCSClient: Sendable {
 
     init(_ settings: Settings, pool: BlockingPool, log: Logger, onRetry: @escaping @Sendable (String) -> Void = { _ in }) {
         self.settings = settings
-        transport = HTTPTransport(trust: settings.trust)
+        transport = HTTPTransport(trust: settings.trust, proxy: settings.proxy)
         self.pool = pool
         self.log = log
         self.onRetry = onRetry

@@ -1,4 +1,5 @@
 package import ConnectAPI
+package import Transport
 
 /// Plain uploads to a Cloud Storage bucket, for sinks that stand on a store without this engine: an external Snowflake stage.
 package struct GCSUploads: Sendable {
@@ -9,6 +10,7 @@ package struct GCSUploads: Sendable {
         /// A service account's key file or its text; neither: Application Default Credentials.
         package var credentialsPath: String?
         package var credentialsJSON: Secret?
+        package var proxy: HTTPProxy?
 
         package init(bucket: String) { self.bucket = bucket }
     }
@@ -22,8 +24,9 @@ package struct GCSUploads: Sendable {
         credentials.usesDefault = place.credentialsPath == nil && place.credentialsJSON == nil
         // An emulator takes no credentials.
         if credentials.usesDefault, credentials.emulator != nil { credentials.usesDefault = false }
-        let settings = GCSClient.Settings(
+        var settings = GCSClient.Settings(
             endpoint: try GCSEndpoint(url: place.endpoint ?? credentials.emulator, bucket: place.bucket), credentials: credentials)
+        settings.proxy = place.proxy
         store = GCSStore(GCSClient(settings, pool: pool, log: log, onRetry: onRetry), GCSStore.Options(conditional: false))
     }
 

@@ -1,4 +1,5 @@
 package import ConnectAPI
+package import Transport
 
 /// Plain uploads to a bucket, for sinks that stand on a store without this engine: a Snowflake stage.
 package struct S3Uploads: Sendable {
@@ -12,6 +13,7 @@ package struct S3Uploads: Sendable {
         package var accessKey = ""
         package var secretKey = Secret("")
         package var sessionToken: String?
+        package var proxy: HTTPProxy?
 
         package init(bucket: String, region: String, endpoint: String? = nil) {
             self.bucket = bucket
@@ -31,7 +33,8 @@ package struct S3Uploads: Sendable {
             credentials.configured = Credentials(accessKey: place.accessKey, secretKey: place.secretKey, sessionToken: place.sessionToken)
         }
         let endpoint = try S3Endpoint(url: place.endpoint, bucket: place.bucket, pathStyle: place.pathStyle)
-        let settings = S3Client.Settings(endpoint: endpoint, region: place.region, credentials: credentials, retry: RetryPolicy(retries: 5, base: 200))
+        var settings = S3Client.Settings(endpoint: endpoint, region: place.region, credentials: credentials, retry: RetryPolicy(retries: 5, base: 200))
+        (settings.proxy, settings.proxyUser, settings.proxyPassword) = (place.proxy?.url, place.proxy?.user, place.proxy?.password)
         store = S3Store(S3Client(settings, pool: pool, log: log, onRetry: onRetry), S3Store.Options(), log: log)
     }
 
