@@ -11,7 +11,8 @@ COPY Tests Tests
 COPY Benchmarks Benchmarks
 RUN swift build -c release --static-swift-stdlib --product sluice && strip .build/release/sluice
 
-FROM debian:12-slim
+# Debian 13 for its librdkafka (2.8): the one of Debian 12 cannot log in by SCRAM to brokers of Kafka 4.
+FROM debian:13-slim
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
         ca-certificates curl libpq5 libcurl4 libssl3 libsqlite3-0 libmicrohttpd12 libzstd1 libsnappy1v5 liblz4-1 zlib1g libbz2-1.0 libpcre2-8-0 librdkafka1 tzdata \
     && rm -rf /var/lib/apt/lists/* \

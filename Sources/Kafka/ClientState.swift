@@ -8,15 +8,32 @@ final class ClientState: Sendable {
     private let name: String
     /// When each error was last said, so that an outage is one line and not one a second.
     private let reported = Mutex<[Int32: Int64]>([:])
+    private let failure = Mutex<Failure?>(nil)
     private let rebalances = Mutex<[KafkaConsumer.Rebalance]>([])
     /// The consumer is leaving: partitions are given up at once.
     let isClosing = Atomic<Bool>(false)
     /// A consumer that asked to be a member of its group, and has not been told of any assignment, not even an empty one.
     let isJoining = Atomic<Bool>(false)
 
+    /// Why a connection was not made or did not last.
+    struct Failure {
+        let code: rd_kafka_resp_err_t
+        let reason: String
+        /// The broker, or this client, did not want the other: the same happens when it is tried again.
+        var isRefusal: Bool { code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL }
+    }
+
     init(name: String) { self.name = name }
 
-    func report(_ code: rd_kafka_resp_err_t, _ reason: String) {
+    /// The last failure since this was asked before.
+    func takeFailure() -> Failure? { failure.withLock { $0.take() } }
+
+    func report(_ given: rd_kafka_resp_err_t, _ reason: String) {
+        // A broker that does not like our certificate, or misses it, says so after the handshake is over for us.
+        let isAlert = given == RD_KAFKA_RESP_ERR__TRANSPORT && reason.contains("SSL routines") && reason.contains(" alert ")
+        let code = isAlert ? RD_KAFKA_RESP_ERR__SSL : given
+        // That no broker is left says less than why.
+        if code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN { failure.withLock { $0 = Failure(code: code, reason: reason) } }
         let now = monotonicNow
         let isNew = reported.withLock { reported in
             if let last = reported[code.rawValue], now - last < 30_000_000_000 { return false }

@@ -28,11 +28,13 @@ package enum KafkaError {
             RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE:
             return error(
                 "kafka.authentication_failed", .stop, "the broker did not accept the login: \(text)",
-                "Check sasl.mechanism, sasl.jaas.config and security.protocol")
+                "Check sasl.mechanism, sasl.jaas.config and security.protocol"
+                    + (text.contains("SCRAM") && !knowsSCRAMOfKafka4 ? scramAdvice : ""))
         case RD_KAFKA_RESP_ERR__SSL:
             return error(
-                "kafka.tls_failed", .stop, "the TLS handshake failed: \(text)",
-                "Check ssl.truststore.location (a PEM file), the broker's certificate and ssl.endpoint.identification.algorithm")
+                "kafka.tls_failed", .stop, "TLS failed: \(text)",
+                "Check ssl.truststore.location (a PEM file), ssl.keystore.location if the broker asks for a certificate, the broker's own certificate and "
+                    + "ssl.endpoint.identification.algorithm")
         case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
             return error(notAuthorized, .stop, "the user may not use the topic", "Grant it, or change the user in sasl.jaas.config")
         case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
@@ -84,6 +86,13 @@ package enum KafkaError {
             RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, RD_KAFKA_RESP_ERR__WAIT_COORD,
             RD_KAFKA_RESP_ERR__WAIT_CACHE, RD_KAFKA_RESP_ERR__IN_PROGRESS, RD_KAFKA_RESP_ERR__RETRY,
         ].map(\.rawValue))
+
+    /// Before 2.6.1 librdkafka answered SCRAM's challenge with its own nonce twice (confluentinc/librdkafka#4895); brokers of Kafka 4 refuse that.
+    package static var knowsSCRAMOfKafka4: Bool { rd_kafka_version() >= 0x0206_01FF }
+    private static var scramAdvice: String {
+        ". If they are right and the broker is Kafka 4 or later: librdkafka \(String(cString: rd_kafka_version_str())), which is installed here, cannot log in "
+            + "there by SCRAM; install 2.6.1 or later (Debian 13 has it), or use PLAIN"
+    }
 
     static func check(_ code: rd_kafka_resp_err_t, _ what: @autoclosure () -> String) throws {
         if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw make(code, what()) }

@@ -6,6 +6,7 @@ import Synchronization
 // @unchecked: librdkafka's handle may be used from any thread; everything else is immutable or behind a lock.
 final class KafkaHandle: @unchecked Sendable {
     let rk: OpaquePointer
+    private let role: KafkaSettings.Role
     let state: ClientState
     /// librdkafka's callbacks use it until the client is destroyed.
     private let retained: Unmanaged<ClientState>
@@ -26,6 +27,7 @@ final class KafkaHandle: @unchecked Sendable {
         }
         let name = settings["client.id"] ?? role.rawValue
         state = ClientState(name: name)
+        self.role = role
         retained = Unmanaged.passRetained(state)
         rd_kafka_conf_set_opaque(conf, retained.toOpaque())
         rd_kafka_conf_set_error_cb(conf) { rk, code, reason, opaque in
@@ -65,14 +67,30 @@ final class KafkaHandle: @unchecked Sendable {
         return code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : KafkaError.make(code, "go on", detail: Self.string(text))
     }
 
-    /// The number of partitions of every topic, or of one that exists.
+    /// The number of partitions of every topic, or of one that exists. Throws as soon as a broker refuses the login or TLS fails: waiting does not help.
     func partitionCounts(_ topic: String?, _ timeout: Duration) throws -> [String: Int32] {
+        let what = "ask the cluster for its topics", deadline = ContinuousClock.now + timeout
         var metadata: UnsafePointer<rd_kafka_metadata>?
         var one: OpaquePointer?
         defer { if let one { rd_kafka_topic_destroy(one) } }
         if let topic { one = rd_kafka_topic_new(rk, topic, nil) }
-        try KafkaError.check(
-            rd_kafka_metadata(rk, topic == nil ? 1 : 0, one, &metadata, timeout.wholeMilliseconds), "ask the cluster for its topics")
+        var failure: ClientState.Failure?
+        while true {
+            let left = max(.milliseconds(1), min(.seconds(1), deadline - .now))
+            let code = rd_kafka_metadata(rk, topic == nil ? 1 : 0, one, &metadata, left.wholeMilliseconds)
+            // Others are polled by their owner.
+            if role == .admin { rd_kafka_poll(rk, 0) }
+            failure = state.takeFailure() ?? failure
+            switch code {
+            case RD_KAFKA_RESP_ERR_NO_ERROR: break
+            case RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__TIMED_OUT:
+                if let failure, failure.isRefusal { throw KafkaError.make(failure.code, what, detail: failure.reason) }
+                if ContinuousClock.now < deadline { continue }
+                throw KafkaError.make(failure?.code ?? code, what, detail: failure?.reason)
+            default: throw KafkaError.make(code, what)
+            }
+            break
+        }
         guard let metadata else { return [:] }
         defer { rd_kafka_metadata_destroy(metadata) }
         var out: [String: Int32] = [:]

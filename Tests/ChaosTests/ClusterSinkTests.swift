@@ -118,6 +118,56 @@ import Testing
         }
     }
 
+    /// What a transaction was given up with is in the topic all the same; `isolation.level` says whether a sink takes it.
+    @Test func aSinkThatReadsCommittedLeavesOutWhatWasAborted() async throws {
+        try await KafkaCluster.with(1) { cluster in
+            let topic = "\(cluster.name)-lines", text = "org.apache.kafka.connect.storage.StringConverter"
+            let admin = try KafkaAdmin(KafkaSettings(.admin, cluster.clients))
+            _ = try await admin.createTopics([.init(topic, partitions: 1, replicationFactor: 1)])
+            func sink(_ isolation: String) -> [String: String] {
+                [
+                    "connector.class": "FileStreamSink", "file": "\(cluster.directory)/\(isolation).txt", "topics": topic, "value.converter": text,
+                    "consumer.override.isolation.level": isolation,
+                ]
+            }
+            func lines(_ isolation: String) throws -> [String] {
+                try String(contentsOfFile: "\(cluster.directory)/\(isolation).txt", encoding: .utf8).split(separator: "\n").map(String.init)
+            }
+            for isolation in ["read_committed", "read_uncommitted"] { try cluster.create("\(cluster.name)-\(isolation)", sink(isolation)) }
+            let producer = try KafkaProducer(
+                KafkaSettings(
+                    .producer, KafkaProducer.connectDefaults, cluster.clients, ["transactional.id": topic, "enable.idempotence": "true"]))
+            try await producer.initTransactions()
+            var committed: [String] = [], all: [String] = []
+            for round in 0..<20 {
+                let isCommitted = round % 3 != 1
+                let round = (0..<50).map { "\(isCommitted ? "kept" : "aborted") \(round) \($0)" }
+                try await producer.beginTransaction()
+                try await producer.send(round.map { KafkaRecord(topic: topic, partition: 0, key: nil, value: Array($0.utf8)) })
+                all += round
+                if isCommitted {
+                    try await producer.commitTransaction()
+                    committed += round
+                } else {
+                    try await producer.abortTransaction()
+                }
+            }
+            try await cluster.workers[0].wait("both have all") {
+                try lines("read_uncommitted").count >= all.count && lines("read_committed").count >= committed.count
+            }
+            // Open, and longer there than a sink takes to read it.
+            try await producer.beginTransaction()
+            try await producer.send([KafkaRecord(topic: topic, partition: 0, key: nil, value: Array("open".utf8))])
+            try await cluster.workers[0].wait("an open transaction is read") { try lines("read_uncommitted").last == "open" }
+            #expect(try lines("read_committed") == committed)
+            #expect(try lines("read_uncommitted") == all + ["open"])
+            try await producer.commitTransaction()
+            try await cluster.workers[0].wait("a transaction is committed") { try lines("read_committed").last == "open" }
+            await producer.close()
+            #expect(cluster.workers[0].stop() == 0)
+        }
+    }
+
     /// How often tasks of the worker left their group and began at the committed offsets.
     private func began(_ worker: SluiceWorker) -> Int { worker.log.components(separatedBy: "reads again from its committed offsets").count - 1 }
 

@@ -83,6 +83,46 @@ import Testing
         }
     }
 
+    /// A member that takes slots and claims none: what every worker is for a moment.
+    @Test func whatARebalanceKeepsFromBeingAnsweredIs409InKafkasWords() async throws {
+        try await withCluster { cluster in
+            let member = try KafkaConsumer(
+                KafkaSettings(
+                    .consumer, KafkaConsumer.connectDefaults,
+                    ["bootstrap.servers": cluster.bootstrapServers, "group.id": cluster.name, "session.timeout.ms": "6000", "heartbeat.interval.ms": "500"]))
+            func refusal(_ body: () async throws -> Void) async -> String? {
+                do { try await body() } catch let error as HerderError { return "\(error.status) \(error.message)" } catch { return "\(error)" }
+                return nil
+            }
+            try await cluster.withWorker(1, makingTopics: false) { herder in
+                _ = try await herder.create("c", cluster.hold(15), initialState: .started)
+                try await eventually { cluster.journal.running.count == 15 }
+                try await member.subscribe(["\(cluster.name)-sluice-slots"])
+                let polling = Task {
+                    while !Task.isCancelled {
+                        for rebalance in await member.poll(timeout: .milliseconds(50)).rebalances { try await member.complete(rebalance) }
+                    }
+                }
+                defer { polling.cancel() }
+                try await eventually { await herder.owned.count == 8 }
+                let slots = try #require(herder.store.config.read { $0["c"]?.tasks.slots })
+                let owned = await herder.owned
+                let gone = try #require(slots.firstIndex { owned[$0] == nil })
+                #expect(
+                    await refusal { try await herder.restartTask("c", gone) }
+                        == "409 Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config change)")
+                #expect(
+                    await refusal { _ = try await herder.create("d", cluster.hold(), initialState: .started) }
+                        == "409 Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.")
+                let sentOnTwice = HTTPRequest(method: "PUT", target: "/connectors/c/stop?forward=false")
+                #expect(
+                    await refusal { _ = try await herder.forward(sentOnTwice, to: RequestForward(workerID: "127.0.0.1:1")) }
+                        == "409 Cannot complete request because of a conflicting operation (e.g. worker rebalance)")
+            }
+            await member.close()
+        }
+    }
+
     @Test func aFailedTaskIsRestartedByRequestOnly() async throws {
         try await withCluster { cluster in
             try await cluster.withWorker(1, makingTopics: false) { herder in
@@ -209,7 +249,7 @@ import Testing
             try RestSecurityTests.identities(in: certificates)
             let tls = [
                 "listeners": "https://127.0.0.1:0", "listeners.https.ssl.keystore.type": "PEM",
-                "listeners.https.ssl.keystore.location": certificates + "/keystore.pem",
+                "listeners.https.ssl.keystore.location": certificates + "/server-keystore.pem",
                 "listeners.https.ssl.truststore.type": "PEM", "listeners.https.ssl.truststore.location": certificates + "/ca.pem",
                 "listeners.https.ssl.client.auth": "required",
             ]

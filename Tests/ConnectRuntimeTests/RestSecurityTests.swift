@@ -9,23 +9,10 @@ import Testing
 @Suite struct RestSecurityTests {
     /// A signer, a server's certificate and key for 127.0.0.1, and a client's, in PEM files.
     static func identities(in directory: String) throws {
-        func openssl(_ arguments: String...) throws { try Subprocess.run("openssl", arguments) }
-        let ca = directory + "/ca", server = directory + "/server", client = directory + "/client"
-        try openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test signer", "-keyout",
-            ca + ".key", "-out", ca + ".pem")
-        try "subjectAltName=IP:127.0.0.1".write(toFile: directory + "/names", atomically: true, encoding: .utf8)
-        for (name, subject) in [(server, "/CN=127.0.0.1"), (client, "/CN=a client")] {
-            try openssl(
-                "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", subject, "-keyout", name + ".key", "-out",
-                name + ".csr")
-            try openssl(
-                "x509", "-req", "-in", name + ".csr", "-CA", ca + ".pem", "-CAkey", ca + ".key", "-CAcreateserial", "-days", "2", "-extfile",
-                directory + "/names", "-out", name + ".pem")
-        }
-        let pem = try String(contentsOfFile: server + ".key", encoding: .utf8) + String(contentsOfFile: server + ".pem", encoding: .utf8)
-        try pem.write(toFile: directory + "/keystore.pem", atomically: true, encoding: .utf8)
-        try openssl("pkcs8", "-topk8", "-v2", "aes256", "-passout", "pass:hush", "-in", server + ".key", "-out", directory + "/locked.key")
+        try Certificates.make(["server": "/CN=127.0.0.1", "client": "/CN=a client"], in: directory)
+        let server = directory + "/server"
+        try Subprocess.run(
+            "openssl", ["pkcs8", "-topk8", "-v2", "aes256", "-passout", "pass:hush", "-in", server + ".key", "-out", directory + "/locked.key"])
     }
 
     /// Serves a model herder as a worker file would have it, and hands over the ports.
@@ -59,7 +46,7 @@ import Testing
             try Self.identities(in: directory)
             let worker = [
                 "listeners": "http://127.0.0.1:0,https://127.0.0.1:0", "listeners.https.ssl.keystore.type": "PEM",
-                "listeners.https.ssl.keystore.location": directory + "/keystore.pem",
+                "listeners.https.ssl.keystore.location": directory + "/server-keystore.pem",
             ]
             try await Self.serving(worker) { (ports: [UInt16]) async throws in
                 #expect(try await Self.curl("http://127.0.0.1:\(ports[0])/health").status == 200)
@@ -87,7 +74,7 @@ import Testing
             for (asked, without) in [("required", 403), ("requested", 200), ("none", 200)] {
                 let worker = [
                     "listeners": "https://127.0.0.1:0", "listeners.https.ssl.keystore.type": "PEM",
-                    "listeners.https.ssl.keystore.location": directory + "/keystore.pem", "listeners.https.ssl.truststore.type": "PEM",
+                    "listeners.https.ssl.keystore.location": directory + "/server-keystore.pem", "listeners.https.ssl.truststore.type": "PEM",
                     "listeners.https.ssl.truststore.location": directory + "/ca.pem", "listeners.https.ssl.client.auth": asked,
                 ]
                 try await Self.serving(worker) { (ports: [UInt16]) async throws in

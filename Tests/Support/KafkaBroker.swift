@@ -19,10 +19,10 @@ public final class KafkaBroker: Sendable {
         bootstrapServers = "127.0.0.1:\(port)"
     }
 
-    fileprivate static func started() throws -> KafkaBroker {
+    fileprivate static func started(_ settings: [String] = []) throws -> KafkaBroker {
         let directory = "/tmp/sluice-test-kafka-\(UUID().uuidString)"
         let broker = KafkaBroker(directory: directory, port: try freePort())
-        try broker.start()
+        try Subprocess.run(script, ["start", directory, String(broker.port)] + settings)
         _ = try Subprocess.start(script, ["watch", directory, String(ProcessInfo.processInfo.processIdentifier)])
         return broker
     }
@@ -42,5 +42,12 @@ public func withKafka<T>(_ body: (KafkaBroker) async throws -> T) async throws -
         broker = started
         return started
     }
+    return try await body(broker)
+}
+
+/// Gives the body a broker of its own, with `settings` (`key=value`) after those of `scripts/servers/kafka.sh`.
+public func withKafka<T>(_ settings: [String], _ body: (KafkaBroker) async throws -> T) async throws -> T {
+    let broker = try KafkaBroker.started(settings)
+    defer { try? broker.stop() }
     return try await body(broker)
 }

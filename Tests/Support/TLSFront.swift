@@ -11,17 +11,9 @@ public struct TLSFront: Sendable {
 
     /// `directory` takes keys and certificates.
     public init(to upstream: Int, in directory: String) throws {
-        let ca = directory + "/ca", server = directory + "/server"
-        try Self.key(ca, ["-x509", "-days", "2", "-subj", "/CN=a CA of our own", "-out", ca + ".pem"])
-        try Self.key(server, ["-subj", "/CN=store", "-out", server + ".csr"])
-        try "subjectAltName=IP:127.0.0.1".write(toFile: directory + "/names", atomically: true, encoding: .utf8)
-        try Subprocess.run(
-            "openssl",
-            [
-                "x509", "-req", "-in", server + ".csr", "-CA", ca + ".pem", "-CAkey", ca + ".key", "-CAcreateserial", "-days", "2", "-extfile",
-                directory + "/names", "-out", server + ".pem",
-            ])
-        authority = ca + ".pem"
+        try Certificates.make(["server": "/CN=store"], in: directory)
+        let server = directory + "/server"
+        authority = directory + "/ca.pem"
         port = try freePort()
         child = try Subprocess.start(Python.path, ["-c", Self.script, String(port), String(upstream), server + ".pem", server + ".key"])
         for _ in 0..<200 {
@@ -37,11 +29,6 @@ public struct TLSFront: Sendable {
     public func stop() {
         child.signal(SIGTERM)
         child.wait()
-    }
-
-    private static func key(_ name: String, _ rest: [String]) throws {
-        try Subprocess.run(
-            "openssl", ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", name + ".key"] + rest)
     }
 
     /// Ends with the process that started it.

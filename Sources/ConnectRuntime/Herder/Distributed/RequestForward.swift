@@ -62,6 +62,8 @@ final class RequestForwarder: Sendable {
             return HTTPResponse(answer.status, answer.body, headers: headers)
         } catch let error as TransportError {
             throw HerderError(500, "IO Error trying to forward REST request: \(error.description)")
+        } catch let error as ConnectorError {
+            throw HerderError(500, "IO Error trying to forward REST request: \(error.description)")
         }
     }
 }

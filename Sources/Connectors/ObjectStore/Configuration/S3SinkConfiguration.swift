@@ -237,7 +237,8 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         group: "S3") var scanLimit: Int
     @Field("max.write.duration.ms", default: "9223372036854775807", importance: .low, doc: "Accepted for compatibility: uploads run beside writes", group: "S3")
     var maxWriteDuration: Int64
-    @Field("avro.codec", importance: .low, doc: "Compression of Avro files: null, deflate, snappy, bzip2 or zstandard", group: "Connector") var avroCodec: String?
+    @Field("avro.codec", importance: .low, doc: "Compression of Avro files: null, deflate, snappy, bzip2 or zstandard", group: "Connector") var avroCodec:
+        String?
     @Field("enhanced.avro.schema.support", default: "true", importance: .low, doc: "Accepted for compatibility", group: "Connector") var enhancedAvro: Bool
     @Field("connect.meta.data", default: "true", importance: .low, doc: "Keep Connect's names, versions and parameters in Avro schemas", group: "Connector")
     var connectMetadata: Bool
