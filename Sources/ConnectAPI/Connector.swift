@@ -88,6 +88,8 @@ public struct RejectedRecord: Sendable {
 public protocol MetricSink: Sendable {
     func set(_ name: String, _ labels: [String: String], _ value: Double)
     func add(_ name: String, _ labels: [String: String], _ value: Double)
+    /// Counts a duration in seconds into a histogram.
+    func observe(_ name: String, _ labels: [String: String], _ seconds: Double)
 }
 
 // MARK: - Sources

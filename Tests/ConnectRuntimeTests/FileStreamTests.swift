@@ -29,6 +29,7 @@ import Testing
     private struct Silence: MetricSink {
         func set(_ name: String, _ labels: [String: String], _ value: Double) {}
         func add(_ name: String, _ labels: [String: String], _ value: Double) {}
+        func observe(_ name: String, _ labels: [String: String], _ seconds: Double) {}
     }
     private static let context = TaskContext(
         connector: "fs", task: 0, log: Logger("test"), metrics: Silence(), memoryBudget: 1 << 20, scratchDirectory: "/tmp", reject: { _ in })

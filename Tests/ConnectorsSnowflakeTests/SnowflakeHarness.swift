@@ -17,6 +17,7 @@ final class CountingMetrics: MetricSink {
     private let values = Mutex<[String: Double]>([:])
     func set(_ name: String, _ labels: [String: String], _ value: Double) { values.withLock { $0[name] = value } }
     func add(_ name: String, _ labels: [String: String], _ value: Double) { values.withLock { $0[name, default: 0] += value } }
+    func observe(_ name: String, _ labels: [String: String], _ seconds: Double) { add(name, labels, seconds) }
     subscript(name: String) -> Double { values.withLock { $0["sluice_snowflake_" + name] ?? 0 } }
 }
 

@@ -38,6 +38,7 @@ public struct NoMetrics: MetricSink {
     public init() {}
     public func set(_ name: String, _ labels: [String: String], _ value: Double) {}
     public func add(_ name: String, _ labels: [String: String], _ value: Double) {}
+    public func observe(_ name: String, _ labels: [String: String], _ seconds: Double) {}
 }
 
 /// Runs a source's first task until the output has what is asked for, the task returns or throws, or ten seconds have passed.

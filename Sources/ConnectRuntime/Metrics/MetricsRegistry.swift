@@ -24,9 +24,24 @@ package final class MetricsRegistry: Sendable {
         package static func < (a: Self, b: Self) -> Bool { (a.name, a.value) < (b.name, b.value) }
     }
 
+    /// How often a duration was at most each bound, in seconds.
+    package struct Histogram: Sendable {
+        /// From a quick request to the upload of a file of many parts.
+        static let bounds: [Double] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]
+        /// Of those up to each bound and above the one before; the last: above all.
+        private(set) var counts = [Int](repeating: 0, count: bounds.count + 1)
+        private(set) var sum = 0.0
+
+        mutating func observe(_ seconds: Double) {
+            counts[Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count] += 1
+            sum += seconds
+        }
+    }
+
     private struct State {
         var tasks: [TaskKey: TaskEntry] = [:]
         var series: [String: [[Label]: Double]] = [:]
+        var histograms: [String: [[Label]: Histogram]] = [:]
     }
     private let state = Mutex(State())
 
@@ -41,10 +56,11 @@ package final class MetricsRegistry: Sendable {
         let labels = [Label(name: "connector", value: connector)] + (task.map { [Label(name: "task", value: String($0))] } ?? [])
         state.withLock { state in
             state.tasks = state.tasks.filter { $0.key.connector != connector || $0.key.task != task ?? $0.key.task }
-            for name in state.series.keys {
-                state.series[name] = state.series[name]?.filter { series in !labels.allSatisfy { series.key.contains($0) } }
+            func without<T>(_ families: [String: [[Label]: T]]) -> [String: [[Label]: T]] {
+                families.mapValues { $0.filter { series in !labels.allSatisfy { series.key.contains($0) } } }.filter { !$0.value.isEmpty }
             }
-            state.series = state.series.filter { !$0.value.isEmpty }
+            state.series = without(state.series)
+            state.histograms = without(state.histograms)
         }
     }
 
@@ -53,14 +69,22 @@ package final class MetricsRegistry: Sendable {
     }
 
     /// What connectors reported, by name and labels.
-    package var reported: [(name: String, series: [(labels: [Label], value: Double)])] {
-        state.withLock { $0.series }.sorted { $0.key < $1.key }.map { name, series in
+    package var reported: [(name: String, series: [(labels: [Label], value: Double)])] { Self.sorted(state.withLock { $0.series }) }
+
+    /// The histograms among it.
+    package var histograms: [(name: String, series: [(labels: [Label], value: Histogram)])] { Self.sorted(state.withLock { $0.histograms }) }
+
+    private static func sorted<T>(_ families: [String: [[Label]: T]]) -> [(name: String, series: [(labels: [Label], value: T)])] {
+        families.sorted { $0.key < $1.key }.map { name, series in
             (name: name, series: series.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { (labels: $0.key, value: $0.value) })
         }
     }
 
     func set(_ name: String, _ labels: [Label], _ value: Double) { state.withLock { $0.series[name, default: [:]][labels] = value } }
     func add(_ name: String, _ labels: [Label], _ value: Double) { state.withLock { $0.series[name, default: [:]][labels, default: 0] += value } }
+    func observe(_ name: String, _ labels: [Label], _ seconds: Double) {
+        state.withLock { $0.histograms[name, default: [:]][labels, default: Histogram()].observe(seconds) }
+    }
 }
 
 /// What one task is given to report to: its series bear its connector and task.
@@ -75,6 +99,7 @@ package struct TaskMetrics: MetricSink {
 
     package func set(_ name: String, _ labels: [String: String], _ value: Double) { registry.set(name, all(labels), value) }
     package func add(_ name: String, _ labels: [String: String], _ value: Double) { registry.add(name, all(labels), value) }
+    package func observe(_ name: String, _ labels: [String: String], _ seconds: Double) { registry.observe(name, all(labels), seconds) }
 
     private func all(_ labels: [String: String]) -> [MetricsRegistry.Label] {
         (labels.filter { $0.key != "connector" && $0.key != "task" }.map { .init(name: $0.key, value: $0.value) } + own).sorted()

@@ -12,11 +12,31 @@ package struct PrometheusText {
     /// One sample. Samples of one metric follow one another; the first writes its `# HELP` and `# TYPE`.
     package mutating func add(_ name: String, _ labels: [(String, String)], _ value: Double, help: String = "") {
         let name = Self.name(name)
-        if family != name {
-            family = name
-            if !help.isEmpty { text += "# HELP \(name) \(Self.escaped(help, quotes: false))\n" }
-            text += "# TYPE \(name) \(name.hasSuffix("_total") ? "counter" : "gauge")\n"
+        begin(name, name.hasSuffix("_total") ? "counter" : "gauge", help: help)
+        sample(name, labels, value)
+    }
+
+    /// One histogram: how many were at most each bound, all of them, and their sum.
+    package mutating func add(_ name: String, _ labels: [(String, String)], _ histogram: MetricsRegistry.Histogram) {
+        let name = Self.name(name)
+        begin(name, "histogram", help: "")
+        var count = 0
+        for (bound, more) in zip(MetricsRegistry.Histogram.bounds + [.infinity], histogram.counts) {
+            count += more
+            sample(name + "_bucket", labels + [("le", Self.number(bound))], Double(count))
         }
+        sample(name + "_sum", labels, histogram.sum)
+        sample(name + "_count", labels, Double(count))
+    }
+
+    private mutating func begin(_ name: String, _ type: String, help: String) {
+        guard family != name else { return }
+        family = name
+        if !help.isEmpty { text += "# HELP \(name) \(Self.escaped(help, quotes: false))\n" }
+        text += "# TYPE \(name) \(type)\n"
+    }
+
+    private mutating func sample(_ name: String, _ labels: [(String, String)], _ value: Double) {
         text += name
         if !labels.isEmpty {
             text += "{" + labels.map { "\(Self.name($0))=\"\(Self.escaped($1, quotes: true))\"" }.joined(separator: ",") + "}"

@@ -45,6 +45,9 @@ package struct WorkerMetrics: Sendable {
         for (name, series) in registry.reported {
             for (labels, value) in series { out.add(name, labels.map { ($0.name, $0.value) }, value) }
         }
+        for (name, series) in registry.histograms {
+            for (labels, value) in series { out.add(name, labels.map { ($0.name, $0.value) }, value) }
+        }
         out.add("sluice_source_buffer_bytes", Double(sourceBudget.used), help: "Bytes of records on their way into the log")
         out.add("sluice_source_buffer_limit_bytes", Double(sourceBudget.capacity), help: "Bytes that may be on their way into the log")
         out.add("process_resident_memory_bytes", Double(ProcessFigures.residentBytes), help: "Resident memory of the worker")

@@ -28,8 +28,7 @@ struct SinkMetrics: Sendable {
     func uploaded(bytes: Int, took: Duration) {
         add("files_stored_total", 1)
         add("bytes_total", Double(bytes))
-        add("upload_seconds_total", seconds(took))
-        set("upload_seconds_last", seconds(took))
+        sink.observe("sluice_object_store_upload_seconds", labels, seconds(took))
     }
     func retried(code: String) { add("retries_total", 1, ["code": code]) }
     func droppedUploads(_ count: Int) { if count > 0 { add("orphan_uploads_dropped_total", Double(count)) } }
