@@ -25,7 +25,7 @@ import TestSupport
             assert 'nextPageToken' not in page
             for item in page.get('items', []):
                 name = item['name']
-                if '_sluice' in name: continue
+                if any(part in name for part in ('_sluice', '_ledger', '_sealed')): continue
                 body = urllib.request.urlopen(f'{base}/{urllib.parse.quote(name, safe="")}?alt=media').read()
                 open(os.path.join(directory, name.replace('/', '!')), 'wb').write(body)
             """
@@ -38,18 +38,27 @@ import TestSupport
             .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
+    /// Under names of the records, and under names of the clock that a ledger lists.
+    private static let modes = [
+        "names": ["file.name.template": "{{timestamp:format=yyyy-MM-dd}}/events_{{partition}}-{{start_offset}}.parquet"],
+        "ledger": [
+            "file.name.template": "{{timestamp:format=HHmmss}}/events_{{counter}}.parquet", "file.name.timestamp.source": "WALLCLOCK",
+            "exactly.once.mode": "ledger",
+        ],
+    ]
+
     /// Killed while it writes, again and again: every record is in the bucket once.
-    @Test func everyRecordIsInTheBucketOnceAfterKills() async throws {
+    @Test(arguments: ["names", "ledger"]) func everyRecordIsInTheBucketOnceAfterKills(mode: String) async throws {
         try await withOwnGCSStub { server in
             try await withTemporaryDirectory { directory in
                 let worker = try SluiceWorker(directory: directory), lines = directory + "/lines.txt"
                 try configure(
                     worker, lines, server,
                     [
-                        "file.name.prefix": "kill/", "file.name.template": "{{timestamp:format=yyyy-MM-dd}}/events_{{partition}}-{{start_offset}}.parquet",
-                        "format.output.type": "parquet", "format.output.fields": "value,offset", "file.max.records": "700", "file.max.age.ms": "300",
+                        "file.name.prefix": "kill/", "format.output.type": "parquet", "format.output.fields": "value,offset", "file.max.records": "700",
+                        "file.max.age.ms": "300",
                         "file.compression.type": "zstd",
-                    ])
+                    ].merging(Self.modes[mode]!) { $1 })
                 let total = 12_000, rounds = 6
                 var random = SeededGenerator(seed: UInt64.random(in: 0...UInt64.max))
                 print("seed \(random.seed)")

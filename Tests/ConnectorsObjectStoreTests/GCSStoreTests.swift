@@ -373,6 +373,15 @@ import TestSupport
                     pass
                 large = bucket.blob('py/large', chunk_size=262144)
                 large.upload_from_string(b'x' * 1000000, if_generation_match=0)
+                joined = bucket.blob('py/joined'); joined.metadata = {'c': 'd'}; joined.content_type = 'text/plain'
+                joined.compose([bucket.blob('py/small'), bucket.blob('py/small')], if_generation_match=0)
+                try:
+                    bucket.blob('py/joined').compose([bucket.blob('py/small')], if_generation_match=0); print('composed over')
+                except PreconditionFailed:
+                    pass
+                made = bucket.get_blob('py/joined')
+                assert made.download_as_bytes() == b'hellohello' and made.metadata == {'c': 'd'} and made.component_count == 2 and made.time_created
+                made.delete()
                 got = bucket.get_blob('py/small')
                 print(got.metadata['a'], got.download_as_bytes() == b'hello', bucket.blob('py/large').download_as_bytes() == b'x' * 1000000,
                       [b.name for b in client.list_blobs('lake', prefix='py/')])

@@ -74,7 +74,9 @@ import TestSupport
         return objects
     }
 
-    private static func isRecordFile(_ key: String) -> Bool { !key.contains("_ledger/") && !key.contains("_sluice/") && !key.contains(".headers.") }
+    private static func isRecordFile(_ key: String) -> Bool {
+        !["_ledger/", "_sluice/", "_sealed/", ".headers."].contains { key.contains($0) }
+    }
 
     /// The rows that are visible, each once, in files that the ledger lists.
     private static func visible(_ store: any ObjectStore, _ what: Comment) async throws -> Set<Int64> {
@@ -142,7 +144,10 @@ import TestSupport
         return false
     }
 
-    private func run(_ seed: UInt64, on base: any ObjectStore, lives: Int = 8, isSlow: Bool = false) async throws {
+    /// `remade`: the store as each life makes it for itself.
+    private func run(
+        _ seed: UInt64, on base: any ObjectStore, lives: Int = 8, isSlow: Bool = false, remade: (() throws -> any ObjectStore)? = nil
+    ) async throws {
         var random = SeededRandom(state: seed)
         var topic = Topic(&random)
         let isAiven = Int.random(in: 0..<4, using: &random) == 0
@@ -158,7 +163,7 @@ import TestSupport
         for life in 0..<lives {
             let isLast = life == lives - 1
             let store = FaultyStore(
-                base, seed: random.next(), diesAt: isLast ? .max : Int.random(in: 1...25, using: &random),
+                try remade?() ?? base, seed: random.next(), diesAt: isLast ? .max : Int.random(in: 1...25, using: &random),
                 failureRate: Bool.random(using: &random) ? 0.1 : 0)
             var harness = Self.harness(settings, store, isAiven: isAiven, partSize: partSize)
             harness.clock = clock
@@ -200,6 +205,102 @@ import TestSupport
                 try await run(seed, on: store, lives: 3, isSlow: true)
             }
         }
+    }
+
+    /// Sealed files are hidden objects there; each life has its own view of them, as a process has.
+    @Test func everyRowOnceAtEveryCrashInCloudStorage() async throws {
+        let first = ExactlyOnceTests.seed()
+        print("seed \(first)")
+        try await withOwnGCSStub { server in
+            let pool = BlockingPool(threads: 6)
+            defer { pool.stop() }
+            for seed in first..<first + 3 {
+                let prefix = "run\(seed)/"
+                func store() throws -> PrefixStore {
+                    PrefixStore(try Self.cloudStore(server, pool, hidden: prefix + "topics/_sealed/"), prefix)
+                }
+                try await run(seed, on: try store(), lives: 4, isSlow: true, remade: store)
+            }
+        }
+    }
+
+    private static func cloudStore(_ server: GCSServer, _ pool: BlockingPool, hidden: String) throws -> GCSStore {
+        var chain = GoogleCredentialChain()
+        chain.environment = { _ in nil }
+        let client = GCSClient(
+            GCSClient.Settings(
+                endpoint: try GCSEndpoint(url: server.endpoint, bucket: server.bucket), credentials: chain,
+                retry: GCSRetry(initialDelay: 2, maxDelay: 10, totalTimeout: 5000, maxAttempts: 3)), pool: pool, log: Logger("test"))
+        return GCSStore(client, .init(hiddenDirectory: hidden))
+    }
+
+    /// What may happen to a hidden object between its sealing and its disappearance.
+    @Test func hiddenObjectsBecomeFilesOnceWhoeverComposesThem() async throws {
+        try await withOwnGCSStub { server in
+            let pool = BlockingPool(threads: 4)
+            defer { pool.stop() }
+            let one = try Self.cloudStore(server, pool, hidden: "_sealed/"), other = try Self.cloudStore(server, pool, hidden: "_sealed/")
+            func sealed(_ key: String, set: String, bytes: [UInt8] = [1, 2, 3]) async throws -> SealedFile {
+                let attributes = ObjectAttributes(contentType: "a/b", metadata: ["kafka-source": "t-0", Ledger.metadataKey: set])
+                let upload = try await one.beginUpload(key, attributes), part = try await one.uploadPart(upload, number: 1, offset: 0, bytes)
+                let sealed = try await one.seal(upload, [part], attributes)
+                #expect(try await one.seal(upload, [part], attributes) == sealed, "asked again")
+                #expect(try await one.head(key)?.metadata != attributes.metadata, "not visible")
+                #expect(try await one.head(sealed.upload.id)?.size == Int64(bytes.count))
+                return sealed
+            }
+            func show(_ file: SealedFile, _ store: GCSStore) async throws -> PutOutcome {
+                try await store.complete(file.upload, file.parts, file.attributes, ifAbsent: true)
+            }
+            // Another process shows it; whoever comes later finds it shown.
+            let a = try await sealed("dir/a+b", set: "1")
+            #expect(try await show(a, other) == .stored)
+            #expect(try await show(a, one) == .stored)
+            #expect(try await other.head("dir/a+b") == ObjectInfo(size: 3, metadata: a.attributes.metadata))
+            #expect(try await one.read("dir/a+b", 0..<3) == [1, 2, 3])
+            // Killed between composing and deleting: what is left goes when it is shown again.
+            let b = try await sealed("b", set: "2")
+            try server.set(["faults": [["on": "compose", "do": "drop-after"]]])
+            #expect(try await show(b, one) == .stored)
+            // The name is another's: the bytes stay.
+            _ = try await one.put("c", [9], ObjectAttributes(), ifAbsent: true)
+            let c = try await sealed("c", set: "3")
+            #expect(try await show(c, one) == .exists)
+            #expect(try await one.list("_sealed/", limit: 10) == [c.upload.id])
+            // Nobody's: an entry was never written.
+            _ = try await sealed("d", set: "4")
+            #expect(await one.dropSealed(of: "t-0", before: WallClock.milliseconds - 60_000) == 0)
+            #expect(await one.dropSealed(of: "t-1", before: WallClock.milliseconds + 60_000) == 0)
+            #expect(await other.dropSealed(of: "t-0", before: WallClock.milliseconds + 60_000) == 2)
+            let gone = await #expect(throws: ConnectorError.self) { _ = try await show(try await one.seal(c.upload, c.parts, c.attributes), one) }
+            #expect(gone?.code == "gcs.upload_gone")
+            // An entry names nothing but hidden objects.
+            let stranger = Upload(key: "e", id: "dir/a+b", attributes: a.attributes)
+            await #expect(throws: ConnectorError.self) { _ = try await one.seal(stranger, [], a.attributes) }
+            // Several parts, large enough for several requests, and dropped ones.
+            let large = (0..<(3 * ResumableUpload.quantum + 7)).map { UInt8(truncatingIfNeeded: $0 >> 3) }
+            #expect(try await show(try await sealed("large", set: "5", bytes: large), one) == .stored)
+            #expect(try await one.read("large", 0..<Int64(large.count)) == large)
+            let dropped = try await sealed("f", set: "6")
+            await other.abort(dropped.upload)
+            #expect(try await one.list("_sealed/", limit: 10) == [])
+            try server.set(["deny": ["storage.objects.delete"]])
+            let kept = try await sealed("g", set: "7")
+            let denied = await #expect(throws: ConnectorError.self) { _ = try await show(kept, one) }
+            #expect(denied?.hint?.contains("storage.objects.delete") == true)
+        }
+    }
+
+    @Test func aConfigurationOfTheCloudStorageSinkMayKeepALedger() throws {
+        let settings = [
+            "gcs.bucket.name": "b", "exactly.once.mode": "ledger", "file.name.prefix": "lake/", "file.name.timestamp.source": "WALLCLOCK",
+            "file.name.template": "{{timestamp:format=HHmmss}}/{{counter}}.csv",
+        ]
+        let plan = try GCSSinkConfiguration(settings).plan, options = try GCSSinkConfiguration(settings).storeOptions
+        #expect(plan.keepsLedger && plan.warnings.isEmpty && options.hiddenDirectory == "lake/_sealed/")
+        #expect(try GCSSinkConfiguration(settings.merging(["exactly.once.mode": "names"]) { $1 }).storeOptions.hiddenDirectory == nil)
+        let newest = settings.merging(["file.name.template": "{{key}}"]) { $1 }
+        #expect(GCSSinkConfiguration.parse(newest).findings.map(\.key) == ["exactly.once.mode"])
     }
 
     // MARK: Two tasks
@@ -324,4 +425,39 @@ import TestSupport
             if let read = LedgerEntry(bytes) { #expect(read.next > read.first.offset && read.number >= 0) }
         }
     }
+}
+
+/// A store whose keys lie below a prefix of another.
+private final class PrefixStore: ObjectStore {
+    private let base: GCSStore
+    private let prefix: String
+    init(_ base: GCSStore, _ prefix: String) { (self.base, self.prefix) = (base, prefix) }
+
+    var place: String { base.place }
+    var completesMetadata: Bool { base.completesMetadata }
+    private func inside(_ upload: Upload) -> Upload { Upload(key: prefix + upload.key, id: upload.id, attributes: upload.attributes) }
+
+    func prepare() async throws { try await base.prepare() }
+    func put(_ key: String, _ body: [UInt8], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
+        try await base.put(prefix + key, body, attributes, ifAbsent: ifAbsent)
+    }
+    func beginUpload(_ key: String, _ attributes: ObjectAttributes) async throws -> Upload {
+        Upload(key: key, id: try await base.beginUpload(prefix + key, attributes).id, attributes: attributes)
+    }
+    func uploadPart(_ upload: Upload, number: Int, offset: Int64, _ bytes: [UInt8]) async throws -> UploadedPart {
+        try await base.uploadPart(inside(upload), number: number, offset: offset, bytes)
+    }
+    func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
+        try await base.complete(inside(upload), parts, attributes, ifAbsent: ifAbsent)
+    }
+    func seal(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes) async throws -> SealedFile {
+        SealedFile(upload: upload, parts: try await base.seal(inside(upload), parts, attributes).parts, attributes: attributes)
+    }
+    func abort(_ upload: Upload) async { await base.abort(inside(upload)) }
+    func head(_ key: String) async throws -> ObjectInfo? { try await base.head(prefix + key) }
+    func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]? { try await base.read(prefix + key, range) }
+    func list(_ below: String, limit: Int) async throws -> [String] {
+        try await base.list(prefix + below, limit: limit).map { String($0.dropFirst(prefix.count)) }
+    }
+    func delete(_ key: String) async throws { try await base.delete(prefix + key) }
 }

@@ -149,6 +149,9 @@ final class JitterStore: ObjectStore {
     func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
         try await pass { try await base.complete(upload, parts, attributes, ifAbsent: ifAbsent) }
     }
+    func seal(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes) async throws -> SealedFile {
+        try await pass { try await base.seal(upload, parts, attributes) }
+    }
     func abort(_ upload: Upload) async { await base.abort(upload) }
     func head(_ key: String) async throws -> ObjectInfo? { try await pass { try await base.head(key) } }
     func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]? { try await pass { try await base.read(key, range) } }

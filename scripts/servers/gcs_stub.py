@@ -8,9 +8,9 @@ Follows Google's documented exchanges; Google's own Python client runs against i
   POST /token                       RFC 7523 assertions (RS256 verified), refresh tokens, RFC 8693 exchanges -> an access token
   GET  /computeMetadata/v1/...      the metadata server's token; Metadata-Flavor: Google both ways
   POST /iam/...:generateAccessToken a token of an impersonated account
-  /storage/v1, /upload/storage/v1   objects: insert (multipart, resumable), get, list, delete; ifGenerationMatch, crc32c
+  /storage/v1, /upload/storage/v1   objects: insert (multipart, resumable), get, list, delete, compose; ifGenerationMatch, crc32c
   POST /control/set                 {"token_seconds": 2, "anonymous": true, "deny": ["storage.objects.create"], "faults": [FAULT, ...]}
-                                    FAULT = {"on": "chunk|put|begin|get|list|token", "do": "503|429|410|drop|drop-after", "after": BYTES, "times": N}
+                                    FAULT = {"on": "chunk|put|begin|get|list|token|compose", "do": "503|429|410|drop|drop-after", "after": BYTES, "times": N}
                                       drop: the connection ends after BYTES of the body, which are kept up to whole quanta in a session
                                       drop-after: all was done, the answer is lost
   GET  /control/log                 what was asked: [{"method", "path", "status", "authorization", "range"}, ...]
@@ -166,6 +166,9 @@ class Handler(BaseHTTPRequestHandler):
         m = re.fullmatch(r"/upload/storage/v1/b/([^/]+)/o", path)
         if m and self.command == "POST":
             return self.insert(urllib.parse.unquote(m[1]))
+        m = re.fullmatch(r"/storage/v1/b/([^/]+)/o/([^/]+)/compose", path)
+        if m and self.command == "POST":
+            return self.compose(urllib.parse.unquote(m[1]), urllib.parse.unquote(m[2]))
         m = re.fullmatch(r"/(?:download/)?storage/v1/b/([^/]+)/o(?:/([^/]+))?", path)
         if m:
             return self.objects(urllib.parse.unquote(m[1]), m[2] and urllib.parse.unquote(m[2]), path.startswith("/download/"))
@@ -250,7 +253,8 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(400, "invalid", f'Provided CRC32C "{resource["crc32c"]}" doesn\'t match calculated CRC32C "{crc32c(data)}".')
         generation[0] += 1
         made = {k: resource[k] for k in ("name", "contentType", "contentEncoding", "metadata") if k in resource}
-        made.update(kind="storage#object", bucket=bucket, generation=str(generation[0]), size=str(len(data)), crc32c=crc32c(data))
+        made.update(kind="storage#object", bucket=bucket, generation=str(generation[0]), size=str(len(data)), crc32c=crc32c(data),
+                    timeCreated=time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()))
         buckets[bucket][resource["name"]] = {"resource": made, "data": data, "generation": made["generation"]}
         return made
 
@@ -282,6 +286,28 @@ class Handler(BaseHTTPRequestHandler):
                 sessions[id] = {"bucket": bucket, "resource": resource, "match": self.query.get("ifGenerationMatch"), "data": bytearray(), "done": None}
             return self.answer(200, {}, headers=[("Location", f"http://{self.headers['Host']}/session/{id}")])
         raise Refusal(400, "invalid", "Unknown uploadType")
+
+    def compose(self, bucket, name):
+        self.bucket(bucket)
+        asked = json.loads(self.body())
+        self.authorize("storage.objects.create")
+        self.authorize("storage.objects.get")
+        f = self.inject("compose")
+        with lock:
+            self.check(bucket, name)
+            if name in buckets[bucket]:
+                self.authorize("storage.objects.delete")
+            parts = []
+            for source in asked["sourceObjects"]:
+                found = buckets[bucket].get(source["name"])
+                if not found or source.get("generation") not in (None, found["generation"]):
+                    raise Refusal(404, "notFound", f"Object {source['name']} does not exist.")
+                parts.append(found["data"])
+            made = self.store(bucket, {**asked.get("destination", {}), "name": name}, b"".join(parts))
+            made["componentCount"] = len(parts)
+        if f:
+            raise Drop()
+        return self.answer(200, made)
 
     def session(self, id):
         with lock:

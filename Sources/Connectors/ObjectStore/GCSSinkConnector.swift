@@ -43,9 +43,7 @@ public struct GCSSinkConnector: SinkConnector {
         var settings = try configuration.clientSettings
         // Whoever asks for a validation waits for the answer.
         if patience == .validation { settings.retry = GCSRetry(initialDelay: 200, totalTimeout: 3000, maxAttempts: 2) }
-        return GCSStore(
-            GCSClient(settings, pool: pool, log: log, onRetry: onRetry),
-            .init(conditional: try configuration.plan.conditional, contentEncoding: configuration.contentEncoding))
+        return GCSStore(GCSClient(settings, pool: pool, log: log, onRetry: onRetry), try configuration.storeOptions)
     }
 
     public func makeTask(_ context: TaskContext) async throws -> sending ObjectStoreSinkTask {

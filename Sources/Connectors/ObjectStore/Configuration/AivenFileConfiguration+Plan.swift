@@ -25,6 +25,10 @@ extension AivenFileConfiguration {
         check("file.name.timestamp.timezone") { _ = try zone }
         check("file.name.template") {
             let template = try template(replacing, compression: compression, zone: .utc)
+            if keepsLedger, template.isCompacting {
+                findings.append(
+                    Diagnostic("exactly.once.mode", "A ledger lists files that stay, and {{key}} alone names files that the newest record replaces"))
+            }
             if (nameTemplate ?? "").hasPrefix(".well-known/acme-challenge") {
                 throw PathFormat.Mistake(description: "cannot start with '.well-known/acme-challenge'")
             }
@@ -53,6 +57,7 @@ extension AivenFileConfiguration {
 
     // MARK: Parts
 
+    private var keepsLedger: Bool { exactlyOnceMode == "ledger" }
     var isParquet: Bool { type.lowercased() == "parquet" }
     var isAvro: Bool { type.lowercased() == "avro" }
     private var isSchemaless: Bool { !valueSchemas && valueConverter?.name.hasSuffix("JsonConverter") == true }
@@ -109,8 +114,7 @@ extension AivenFileConfiguration {
 
     // MARK: The plan
 
-    func plan(fields: [String], compression: String, prefix: String, template replacing: String? = nil, partSize: Int, ledger: Bool = false) throws -> SinkPlan
-    {
+    func plan(fields: [String], compression: String, prefix: String, template replacing: String? = nil, partSize: Int) throws -> SinkPlan {
         let zone = try zone, template = try template(replacing, compression: compression, zone: zone), format = format(compression)
         var naming = FileNaming(topicsDirectory: "", fileExtension: format.fileExtension)
         naming.namePrefix = prefix
@@ -133,11 +137,11 @@ extension AivenFileConfiguration {
         plan.flushOnStop = flushOnStop
         if isSchemaless, isParquet || isAvro { plan.schemaless = isParquet && parquet.schemalessIsText ? .text : .columns }
         if dropsPartitionFields { plan.droppedFields = DirectoryColumns.names(prefix + template.sample) }
-        if ledger {
+        if keepsLedger {
             plan.keepLedger()
         } else if !naming.isMetAgain {
             plan.warnings.append(
-                "The names of file.name.template depend on the wall clock or a counter, so that after a crash the records of files that were stored last may be stored once more; names of {{start_offset}} and record times (file.name.timestamp.source=EVENT) are met again, and an S3 sink may keep a ledger (exactly.once.mode=ledger)"
+                "The names of file.name.template depend on the wall clock or a counter, so that after a crash the records of files that were stored last may be stored once more; names of {{start_offset}} and record times (file.name.timestamp.source=EVENT) are met again, and with exactly.once.mode=ledger any name is stored once"
             )
         }
         return plan

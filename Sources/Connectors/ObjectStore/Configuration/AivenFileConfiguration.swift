@@ -33,6 +33,11 @@ struct AivenFileConfiguration: ConfigurationSection {
         doc: "Store the files of a partition after a record with this header: the HTTP source can give it to the last record of every poll", group: "Sluice")
     var boundaryHeader: String?
     @Field(
+        "exactly.once.mode", default: "names",
+        doc:
+            "How a restart tells what is stored: names (files are met again under names that follow from their records), or ledger (objects below _ledger list what is stored, all files of a partition together; names may then be of the clock or a counter)",
+        group: "Sluice", check: .oneOf(["names", "ledger"])) var exactlyOnceMode: String
+    @Field(
         "max.uncommitted.ms", default: "300000", importance: .low,
         doc: "Longest time in milliseconds that files of different groups may hold back the committed offset before all are stored together", group: "Sluice",
         check: .atLeast(1)) var maxUncommitted: Int64

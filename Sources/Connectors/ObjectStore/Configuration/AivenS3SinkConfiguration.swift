@@ -51,11 +51,6 @@ public struct AivenS3SinkConfiguration: ConnectConfiguration {
         doc:
             "Deprecated: a template that names begin with; files are then named {{topic}}-{{partition}}-{{start_offset:padding=true}} after it. Use file.name.template",
         group: "AWS", aliases: ["aws_s3_prefix"]) var prefix: String?
-    @Field(
-        "exactly.once.mode", default: "names",
-        doc:
-            "How a restart tells what is stored: names (files are met again under names that follow from their records), or ledger (objects below _ledger list what is stored, all files of a partition together; names may then be of the clock or a counter)",
-        group: "Sluice", check: .oneOf(["names", "ledger"])) var exactlyOnceMode: String
     @Field("file.prefix.template", importance: .low, doc: "Accepted for compatibility: Aiven's source reads it", group: "File") var prefixTemplate: String?
     @Field(
         "file.compression.type", doc: "Compression of files: none, gzip, snappy, zstd. Unset: gzip for CSV and JSON, none for Parquet and Avro", group: "File",
@@ -75,9 +70,6 @@ public struct AivenS3SinkConfiguration: ConnectConfiguration {
                 Diagnostic(
                     accessKey == nil ? "aws.access.key.id" : "aws.secret.access.key",
                     "aws.access.key.id and aws.secret.access.key must be given together, or neither"))
-        }
-        if exactlyOnceMode == "ledger", let plan = try? plan, plan.keepsNewest {
-            findings.append(Diagnostic("exactly.once.mode", "A ledger lists files that stay, and {{key}} alone names files that the newest record replaces"))
         }
         if roleARN != nil, roleSessionName == nil {
             findings.append(Diagnostic("aws.sts.role.session.name", "aws.sts.role.arn needs aws.sts.role.session.name"))
@@ -124,9 +116,13 @@ public struct AivenS3SinkConfiguration: ConnectConfiguration {
 
     var plan: SinkPlan {
         get throws {
-            try files.plan(
-                fields: fields, compression: compression, prefix: "", template: template, partSize: max(partSize, 5 << 20),
-                ledger: exactlyOnceMode == "ledger")
+            var plan = try files.plan(
+                fields: fields, compression: compression, prefix: "", template: template, partSize: max(partSize, 5 << 20))
+            if prefixTemplate != nil {
+                plan.notices.append(
+                    "file.prefix.template is accepted and changes nothing: Aiven's source reads it. What names begin with is part of file.name.template")
+            }
+            return plan
         }
     }
 }

@@ -116,5 +116,20 @@ public struct GCSSinkConfiguration: ConnectConfiguration {
         }
     }
 
-    var plan: SinkPlan { get throws { try files.plan(fields: fields, compression: compression, prefix: prefix, partSize: partSize) } }
+    var storeOptions: GCSStore.Options {
+        get throws {
+            let plan = try plan
+            return GCSStore.Options(
+                conditional: plan.conditional, contentEncoding: contentEncoding, hiddenDirectory: plan.keepsLedger ? plan.naming.hiddenDirectory : nil)
+        }
+    }
+
+    var plan: SinkPlan {
+        get throws {
+            var plan = try files.plan(fields: fields, compression: compression, prefix: prefix, partSize: partSize)
+            // A day: longer than any set is on its way.
+            if plan.keepsLedger { plan.orphanAge = 86_400_000 }
+            return plan
+        }
+    }
 }

@@ -40,12 +40,18 @@ struct Partitioner {
     }
 
     private var kind: Kind
+    private let affix: SchemaAffix?
+    /// Directories with the schema's name, by the schema's name and the directory without it.
+    private var affixed: [String: [Int32: Int32]] = [:]
     /// The encoded directories seen so far.
     private(set) var names: [String] = []
     private var numbers: [String: Int32] = [:]
     private var defaultNumbers: [Int32: Int32] = [:]
 
-    init(_ kind: Kind) { self.kind = kind }
+    init(_ kind: Kind, affix: SchemaAffix? = nil) {
+        self.kind = kind
+        self.affix = affix
+    }
 
     /// `rotate.interval.ms` works only when the partitioner knows a record's time.
     var extractsTimes: Bool { if case .time = kind { true } else { false } }
@@ -60,6 +66,25 @@ struct Partitioner {
 
     /// `value` is the column that is written (after `payload.path`); `nulls` are rows without one.
     mutating func assign(_ batch: ConsumedBatch, value: Column?, nulls: Bitmap?, now: Int64) -> Result {
+        var result = place(batch, value: value, nulls: nulls, now: now)
+        guard let affix, let schema = batch.batch.value?.schema else { return result }
+        var known = affixed[schema.name ?? "", default: [:]]
+        func shown(_ directory: Int32) -> Int32 {
+            if directory == Rows.rejected { return directory }
+            if let number = known[directory] { return number }
+            let number = intern(affix.directory(names[Int(directory)], schema: schema.name))
+            known[directory] = number
+            return number
+        }
+        switch result.rows {
+        case .all(let directory): result.rows = .all(shown(directory))
+        case .each(let directories): result.rows = .each(directories.map { shown($0) })
+        }
+        affixed[schema.name ?? ""] = known
+        return result
+    }
+
+    private mutating func place(_ batch: ConsumedBatch, value: Column?, nulls: Bitmap?, now: Int64) -> Result {
         switch kind {
         case .default:
             let partition = batch.partition.partition

@@ -75,6 +75,9 @@ struct FileNaming: Sendable {
 
     // MARK: The ledger
 
+    /// Where sealed files lie in a store that hides them under names; ends in a slash.
+    var hiddenDirectory: String { "\(prefix)_sealed/" }
+
     /// Where the entries of a lane are; ends in the delimiter.
     func ledgerDirectory(_ lane: Lane.Identity) -> String {
         let d = directoryDelimiter

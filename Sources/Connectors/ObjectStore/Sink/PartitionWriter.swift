@@ -8,6 +8,7 @@ struct WriterContext: Sendable {
     var schemas: SchemaMemory?
     var uploads: UploadContext
     var reject: @Sendable (RejectedRecord) async throws -> Void
+    let manyDirectories = ManyDirectories()
     /// Milliseconds; replaced in tests.
     var clock: @Sendable () -> Int64 = { WallClock.milliseconds }
 }
@@ -100,7 +101,9 @@ final class PartitionWriter {
             let isPast = takenUpTo > lane.storedUpTo.values.max() ?? .min
             guard lane.partitioner.names.count > Self.rememberedDirectories, isIdle, isPast else { return lane }
         }
-        let lane = Lane(.init(partition: partition, topic: topic), Partitioner(context.plan.partitioner), PartitionRotation(context.plan.rotation, now: now))
+        let lane = Lane(
+            .init(partition: partition, topic: topic), Partitioner(context.plan.partitioner, affix: context.plan.schemaAffix),
+            PartitionRotation(context.plan.rotation, now: now))
         lane.ledger = lanes[topic]?.ledger
         lanes[topic] = lane
         return lane
@@ -111,12 +114,12 @@ final class PartitionWriter {
         guard context.plan.keepsLedger, lane.ledger == nil else { return }
         lane.ledger = try await Ledger.open(lane.identity, connector: context.connector, context.uploads)
         // Only now: what the last entry names must not be dropped.
-        guard context.plan.orphanAge >= 0, context.plan.naming.template == nil else { return }
-        let (naming, identity) = (context.plan.naming, lane.identity)
-        let dropped = await context.uploads.store.dropUploads(
-            naming.topicPrefix(identity.topic), startedBefore: WallClock.milliseconds - context.plan.orphanAge
-        ) { naming.isName($0, of: identity) }
-        context.uploads.metrics.droppedUploads(dropped)
+        guard context.plan.orphanAge >= 0 else { return }
+        let (naming, identity, store) = (context.plan.naming, lane.identity, context.uploads.store), before = WallClock.milliseconds - context.plan.orphanAge
+        context.uploads.metrics.droppedUploads(await store.dropSealed(of: identity.partition.description, before: before))
+        guard naming.template == nil else { return }
+        context.uploads.metrics.droppedUploads(
+            await store.dropUploads(naming.topicPrefix(identity.topic), startedBefore: before) { naming.isName($0, of: identity) })
     }
 
     /// Makes visible what a killed task committed, also when no record comes any more.
@@ -223,6 +226,7 @@ final class PartitionWriter {
             connector: context.connector, kind: kind, contentType: format.contentType, keepsFacts: format.keepsFacts,
             set: lane.ledger == nil ? nil : lane.set)
         cut.begin(identity.number, start: identity.start)
+        context.manyDirectories.opened(lane.open.count + 1, of: lane.identity, context.uploads.log)
         return OpenFile(identity, openedAt: now)
     }
 

@@ -5,6 +5,8 @@ struct SinkPlan: Sendable {
     var naming: FileNaming
     var formats: FileFormats
     var partitioner: Partitioner.Kind
+    /// nil: directories do not show the schema's name.
+    var schemaAffix: SchemaAffix?
     var rotation: PartitionRotation.Policy
     var nulls = NullValues.fail
     /// The member of the value that is written; empty: the whole.

@@ -14,11 +14,13 @@ final class GCSStore: ObjectStore {
         var conditional = true
         /// Of every object; never for Parquet: Cloud Storage decompresses `gzip` on download.
         var contentEncoding: String?
+        /// Uploads are hidden objects below it until they are completed; nil: they are sessions of the object itself.
+        var hiddenDirectory: String?
     }
 
-    private let client: GCSClient
-    private let options: Options
-    private struct Session {
+    let client: GCSClient
+    let options: Options
+    struct Session {
         let upload: GCSUpload
         /// When it began, an object had the name already: this generation is what a session may replace.
         let replaces: String?
@@ -31,9 +33,9 @@ final class GCSStore: ObjectStore {
     }
 
     var place: String { client.place }
-    var completesMetadata: Bool { false }
+    var completesMetadata: Bool { options.hiddenDirectory != nil }
     var credentialsExpireIn: Double? { client.credentialsExpireIn }
-    private var endpoint: GCSEndpoint { client.settings.endpoint }
+    var endpoint: GCSEndpoint { client.settings.endpoint }
 
     /// Lists one name, which needs no permission that storing files exactly once does not need too.
     func prepare() async throws { _ = try await list("", limit: 1) }
@@ -67,19 +69,23 @@ final class GCSStore: ObjectStore {
         }
     }
 
-    private func condition(_ ifAbsent: Bool) -> [(name: String, value: String)] { ifAbsent ? [("ifGenerationMatch", "0")] : [] }
+    func condition(_ ifAbsent: Bool) -> [(name: String, value: String)] { ifAbsent ? [("ifGenerationMatch", "0")] : [] }
 
     /// To replace an object is to delete the one before.
     private func createPermission(_ ifAbsent: Bool) -> String { ifAbsent ? "storage.objects.create" : "storage.objects.create and storage.objects.delete" }
 
     private func resource(_ key: String, _ attributes: ObjectAttributes, checksum: String?) -> [UInt8] {
-        var members: [(String, JSONValue)] = [("name", .string(key)), ("contentType", .string(attributes.contentType))]
-        if let checksum { members.append(("crc32c", .string(checksum))) }
+        let checksum = checksum.map { [("crc32c", JSONValue.string($0))] } ?? []
+        return JSONValue.object([("name", .string(key))] + checksum + members(attributes)).compactBytes
+    }
+
+    func members(_ attributes: ObjectAttributes) -> [(String, JSONValue)] {
+        var members: [(String, JSONValue)] = [("contentType", .string(attributes.contentType))]
         if let encoding = options.contentEncoding, !encoding.isEmpty { members.append(("contentEncoding", .string(encoding))) }
         if !attributes.metadata.isEmpty {
             members.append(("metadata", .object(attributes.metadata.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })))
         }
-        return JSONValue.object(members).compactBytes
+        return members
     }
 
     func head(_ key: String) async throws -> ObjectInfo? {
@@ -149,6 +155,7 @@ final class GCSStore: ObjectStore {
     // MARK: Sessions
 
     func beginUpload(_ key: String, _ attributes: ObjectAttributes) async throws -> Upload {
+        if let directory = options.hiddenDirectory { return try await beginHidden(key, attributes, below: directory) }
         var replaces: String?, session = options.conditional ? try await session(key, attributes, condition(true)) : nil
         if session == nil {
             // The name is taken. Whether that object may be replaced is judged when this one is complete; then only this very one is.
@@ -167,14 +174,18 @@ final class GCSStore: ObjectStore {
         }
         let id = sessions.withLock { sessions in
             sessions.next += 1
-            sessions.open[String(sessions.next)] = Session(upload: upload, replaces: replaces)
             return String(sessions.next)
         }
+        keep(Session(upload: upload, replaces: replaces), as: id)
         return Upload(key: key, id: id, attributes: attributes)
     }
 
+    func keep(_ session: Session, as id: String) { sessions.withLock { $0.open[id] = session } }
+    func session(of upload: Upload) -> Session? { sessions.withLock { $0.open[upload.id] } }
+    func forget(_ upload: Upload) { sessions.withLock { _ = $0.open.removeValue(forKey: upload.id) } }
+
     /// The address of a new session; nil when the condition does not hold.
-    private func session(_ key: String, _ attributes: ObjectAttributes, _ condition: [(name: String, value: String)]) async throws -> String? {
+    func session(_ key: String, _ attributes: ObjectAttributes, _ condition: [(name: String, value: String)]) async throws -> String? {
         let call = GCSCall(
             method: "POST", url: endpoint.upload, query: [("uploadType", "resumable"), ("name", key)] + condition,
             headers: [("Content-Type", "application/json; charset=UTF-8"), ("X-Upload-Content-Type", attributes.contentType)],
@@ -196,7 +207,8 @@ final class GCSStore: ObjectStore {
     }
 
     func complete(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
-        guard let session = sessions.withLock({ $0.open[upload.id] }) else { return try await completedBefore(upload, parts) }
+        if isHidden(upload) { return try await show(upload, attributes, ifAbsent: ifAbsent) }
+        guard let session = session(of: upload) else { return try await completedBefore(upload, parts) }
         if ifAbsent, session.replaces != nil, session.replaces != "0" { return .exists }
         guard let completed = try await session.upload.complete() else {
             if ifAbsent { return .exists }
@@ -204,14 +216,18 @@ final class GCSStore: ObjectStore {
                 "gcs.changed", .stop, "'\(upload.key)' in \(place) was written by someone else during its upload",
                 hint: "Restart the task: the records are read again and the two objects are compared")
         }
-        sessions.withLock { _ = $0.open.removeValue(forKey: upload.id) }
-        if let checksum = completed.checksum, checksum != Digest.base64(crc: completed.own) {
-            try await delete(upload.key)
-            throw ConnectorError(
-                "gcs.checksum", .stop, "'\(upload.key)' arrived damaged in \(place) (crc32c \(checksum)) and was deleted",
-                hint: "Restart the task: the records are read again. If it happens again, look for faulty memory or a proxy that changes bodies")
-        }
+        forget(upload)
+        try await check(completed, upload.key)
         return .stored
+    }
+
+    /// Compares the checksums of an object that was sent, and deletes it when they differ.
+    func check(_ completed: (checksum: String?, own: UInt32), _ key: String) async throws {
+        guard let checksum = completed.checksum, checksum != Digest.base64(crc: completed.own) else { return }
+        try await delete(key)
+        throw ConnectorError(
+            "gcs.checksum", .stop, "'\(key)' arrived damaged in \(place) (crc32c \(checksum)) and was deleted",
+            hint: "Restart the task: the records are read again. If it happens again, look for faulty memory or a proxy that changes bodies")
     }
 
     /// The answer to an earlier attempt was lost on its way to the caller, if the object is the one that was sent.
@@ -222,16 +238,20 @@ final class GCSStore: ObjectStore {
     }
 
     func abort(_ upload: Upload) async {
-        guard let session = sessions.withLock({ $0.open.removeValue(forKey: upload.id) }) else { return }
-        await session.upload.abort()
+        if let session = session(of: upload) {
+            forget(upload)
+            await session.upload.abort()
+        } else if isHidden(upload) {
+            try? await delete(upload.id)
+        }
     }
 
     private func open(_ upload: Upload) throws -> Session {
-        guard let session = sessions.withLock({ $0.open[upload.id] }) else { throw gone(upload) }
+        guard let session = session(of: upload) else { throw gone(upload) }
         return session
     }
 
-    private func gone(_ upload: Upload) -> ConnectorError {
+    func gone(_ upload: Upload) -> ConnectorError {
         ConnectorError(
             "gcs.upload_gone", .stop, "The unfinished upload of '\(upload.key)' to \(place) is gone",
             hint: "Restart the task: the records are read again")
