@@ -6,6 +6,8 @@ extension S3SinkConfiguration {
             plan.nulls = NullValues(rawValue: nullValues.lowercased()) ?? .fail
             plan.payloadPath = payloadPath.split(separator: ".").map(String.init)
             plan.tombstoneDirectory = tombstones
+            plan.schemaAffix = isSchemaless ? nil : SchemaAffix.Place(rawValue: schemaAffix).map { SchemaAffix(place: $0, delimiter: directoryDelimiter) }
+            plan.fileMaxRecords = max(0, fileMaxRecords)
             plan.fileMaxBytes = Int(max(0, fileMaxBytes))
             plan.fileMaxAge = max(0, fileMaxAge)
             plan.maxUncommitted = maxUncommitted

@@ -55,9 +55,6 @@ extension S3SinkConfiguration {
         if exactlyOnceMode == "ledger", !conditionalWrites {
             findings.append(Diagnostic("exactly.once.mode", "A ledger needs enable.conditional.writes=true: its entries are created only where there is none"))
         }
-        if schemaAffix != "NONE" {
-            findings.append(Diagnostic("s3.schema.partition.affix.type", "Directories by schema name are not built in; remove the key or set it to NONE"))
-        }
         if !storageClass.name.hasSuffix("S3Storage") {
             findings.append(
                 Diagnostic("storage.class", "Value must be io.confluent.connect.s3.storage.S3Storage; a local directory is chosen by store.url=file:///path"))
@@ -254,7 +251,8 @@ extension S3SinkConfiguration {
         credentials.region = region
         credentials.stsEndpoint = stsEndpoint
         return S3Client.Settings(
-            endpoint: endpoint, region: region, credentials: credentials, retry: RetryPolicy(retries: partRetries, base: retryBackoff),
+            endpoint: endpoint, region: region, credentials: credentials,
+            retry: RetryPolicy(retries: partRetries, base: retryBackoff, cap: retryBackoffMaximum),
             payloadSigning: .init(rawValue: payloadSigning) ?? .auto, expectContinue: expectContinue, sendMD5: sendDigest,
             trust: trust.file, proxy: proxyURL.isEmpty ? nil : proxyURL, proxyUser: proxyUser, proxyPassword: proxyUser == nil ? nil : proxyPassword)
     }

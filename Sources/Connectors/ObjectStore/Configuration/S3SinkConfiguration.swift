@@ -60,6 +60,9 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         "s3.retry.backoff.ms", default: "200", importance: .low, doc: "The first back-off of a request in milliseconds; it doubles, with full jitter",
         group: "S3", check: .atLeast(0), aliases: ["aws.s3.backoff.delay.ms"]) var retryBackoff: Int64
     @Field(
+        "aws.s3.backoff.max.delay.ms", default: "20000", importance: .low, doc: "The longest back-off of a request in milliseconds", group: "S3",
+        check: .atLeast(1)) var retryBackoffMaximum: Int64
+    @Field(
         "retry.backoff.ms", default: "5000", importance: .low, doc: "Milliseconds between attempts to store a file once the retries of a request are used up",
         group: "Connector", check: .atLeast(0)) var taskRetryBackoff: Int64
     @Field(
@@ -120,6 +123,7 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         doc:
             "Milliseconds between objects <topics.dir>/_watermark/<topic>/<partition>.json that say up to which offset and record time everything is stored; -1: none",
         group: "Sluice") var watermarkInterval: Int64
+    @Field("file.max.records", default: "-1", doc: "Records after which a file is stored by itself; -1: no limit", group: "Sluice") var fileMaxRecords: Int
     @Field("file.max.bytes", default: "-1", doc: "Bytes after which a file is stored by itself; -1: no limit", group: "Sluice") var fileMaxBytes: Int64
     @Field(
         "file.max.age.ms", default: "-1", doc: "Wall-clock milliseconds after its first record after which a file is stored by itself; -1: no limit",
@@ -259,16 +263,17 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     @Field(
         "headers.format.class", default: "io.confluent.connect.s3.format.avro.AvroFormat", importance: .low, doc: "The format of files of headers",
         group: "S3") var headersFormat: ClassName
-    // MARK: Refused unless off
     @Field(
-        "s3.schema.partition.affix.type", default: "NONE", importance: .low, doc: "Directories of schema names: not supported", group: "S3",
+        "s3.schema.partition.affix.type", default: "NONE", importance: .low,
+        doc: "A directory schema_name=<name of the value's schema>, before (PREFIX) or after (SUFFIX) the partitioner's", group: "S3",
         check: .oneOf(["NONE", "PREFIX", "SUFFIX"])) var schemaAffix: String
 
     /// Keys that were set and change nothing here.
     var ignoredKeys: [String] {
         [
             ("append.late.data", appendLateData), ("schema.generator.class", schemaGenerator != nil),
-            ("shutdown.timeout.ms", shutdownTimeout != 3000), ("s3.elastic.buffer.enable", elasticBuffer), ("max.files.scan.limit", scanLimit != 100),
+            ("shutdown.timeout.ms", shutdownTimeout != 3000), ("s3.elastic.buffer.enable", elasticBuffer),
+            ("s3.elastic.buffer.init.capacity", elasticCapacity != 131_072), ("max.files.scan.limit", scanLimit != 100),
             ("max.write.duration.ms", maxWriteDuration != .max), ("enhanced.avro.schema.support", !enhancedAvro),
             ("schemas.cache.config", schemasCache != 1000), ("allow.optional.map.keys", optionalMapKeys),
         ].filter(\.1).map(\.0)
