@@ -2,7 +2,8 @@
 
 login that is verified (passwords, RS256 key pairs with the fingerprint in the issuer, OAuth), sessions that end and are renewed by the master token,
 statements that are still running, requests sent twice with one requestId, results as JSON, LIST and REMOVE with a path, COPY with FILES on internal
-stages, stages on S3 and on GCS by token, client-side encryption, Snowpipe (snowflake_pipes.py) and Snowpipe Streaming (snowflake_streaming.py).
+stages, stages on S3 and on GCS by token, client-side encryption, Snowpipe (snowflake_pipes.py), Snowpipe Streaming (snowflake_streaming.py) and the SQL API
+(snowflake_statements.py).
 
 POST /test/... steers it: see `control`. Whatever it does not know goes to fakesnow.
 """
@@ -470,7 +471,7 @@ handlers = [
     (r"DESC(?:RIBE)? TABLE (\S+)$", describe_table),
     (r"SELECT CURRENT_ROLE\(\)", select_current),
     (r"SELECT COUNT\(\*\) AS RUNNING FROM TABLE\(INFORMATION_SCHEMA.QUERY_HISTORY_BY_USER", running_copies),
-    (r"USE (DATABASE|SCHEMA|WAREHOUSE) (\S+)$", use),
+    (r"(?:USE|DESCRIBE) (DATABASE|SCHEMA|WAREHOUSE) (\S+)$", use),
     (r"SHOW GRANTS ON TABLE (\S+)$", show_grants),
     (r"DESC(?:RIBE)? STAGE (\S+)$", describe_stage),
     (r"DROP (STAGE|PIPE) IF EXISTS (\S+)$", drop),
@@ -502,7 +503,7 @@ async def control(request):
                 material["queryStageMasterKey"] = body["masterKey"]
         elif what == "reset":
             state.update(stage="presigned", roles={}, statements=[], faults=[], slow=0, uploads=[], requests=[], hidden=[], external=[])
-            for name in ("grants", "gcs", "s3", "copies", "held", "proxied"):
+            for name in ("grants", "gcs", "s3", "copies", "held", "proxied", "submitted", "part"):
                 state.pop(name, None)
     return JSONResponse({})
 
@@ -540,7 +541,7 @@ routes = [
     Route("/test/state", show),
     Route("/test/{what}", control, methods=["POST"]),
 ]
-for module in ("snowflake_pipes", "snowflake_streaming"):
+for module in ("snowflake_pipes", "snowflake_streaming", "snowflake_statements"):
     routes[:0] = importlib.import_module(module).routes(sys.modules[__name__])
 
 

@@ -34,6 +34,17 @@ extension SnowflakeSinkConfiguration {
                     "snowflake.password", "Snowpipe and Snowpipe Streaming take a private key or OAuth, not a password; or use snowflake.ingestion.method=COPY")
             )
         }
+        if usesSQLAPI, authentication == .password {
+            findings.append(
+                Diagnostic("snowflake.password", "The SQL API takes a private key or OAuth, not a password; or use snowflake.sql.interface=session"))
+        }
+        if usesSQLAPI, ingestionMethod != .streaming, stageURL == nil {
+            findings.append(
+                Diagnostic(
+                    "snowflake.sql.interface",
+                    "The SQL API has no PUT, so files need an external stage: set snowflake.stage.name and snowflake.stage.url, or use session or SNOWPIPE_STREAMING"
+                ))
+        }
         if ingestionMethod == .snowpipe, layout == .columns {
             findings.append(
                 Diagnostic(
@@ -121,6 +132,13 @@ extension SnowflakeSinkConfiguration {
         Session.Settings(
             account: try accountName, user: user, role: role, warehouse: warehouse, database: Self.stored(database), schema: Self.stored(schema),
             queryTag: queryTag ?? "sluice:\(connector)")
+    }
+
+    var usesSQLAPI: Bool { sqlInterface.lowercased() == "sql_api" }
+
+    func statements(connector: String, _ credential: Credential, _ client: ServiceClient, log: Logger) throws -> any Statements {
+        let settings = try sessionSettings(connector: connector)
+        return usesSQLAPI ? StatementAPI(settings, credential, client) : Session(settings, credential, client, log: log)
     }
 
     /// For the account and for the stores behind its stages.

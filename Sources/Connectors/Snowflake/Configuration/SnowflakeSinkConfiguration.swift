@@ -119,6 +119,11 @@ public struct SnowflakeSinkConfiguration: ConnectConfiguration {
     // MARK: Requests
     @Field("snowflake.request.retries", default: "6", importance: .low, doc: "How often a request is tried again", group: "Sluice", check: .between(0, 20))
     var requestRetries: Int
+    @Field(
+        "snowflake.sql.interface", default: "session",
+        doc:
+            "How statements reach Snowflake: session (a login, as drivers do) or sql_api (the SQL API: no login, a token a request; files then go to an external stage, as it has no PUT)",
+        group: "Sluice", check: .oneOfIgnoringCase(["session", "sql_api"])) var sqlInterface: String
     @Field("snowflake.query.tag", doc: "The tag of this connector's statements in the query history", group: "Sluice") var queryTag: String?
     @Field("jvm.proxy.host", doc: "The proxy for requests", group: "Proxy Info") var proxyHost: String?
     @Field("jvm.proxy.port", doc: "The proxy's port", group: "Proxy Info") var proxyPort: String?

@@ -12,14 +12,17 @@ struct AccountCheck {
         self.pool = pool
     }
 
+    /// The SQL API has no USE; DESCRIBE is refused for the same reasons.
+    private var use: String { configuration.usesSQLAPI ? "DESCRIBE" : "USE" }
+
     func findings() async -> [Diagnostic] {
         do {
             // Somebody waits for the answer.
             let client = ServiceClient(
                 url: try configuration.accountURL, settings: .init(retries: min(configuration.requestRetries, 1)),
                 transport: HTTPTransport(proxy: configuration.proxy), pool: pool, onRetry: { _ in })
-            let session = Session(
-                try configuration.sessionSettings(connector: "check"), try configuration.credential(client), client, log: Logger("sluice.sink.snowflake"))
+            let session = try configuration.statements(
+                connector: "check", try configuration.credential(client), client, log: Logger("sluice.sink.snowflake"))
             let found = await findings(session)
             await session.close()
             return found
@@ -28,7 +31,7 @@ struct AccountCheck {
         }
     }
 
-    private func findings(_ session: Session) async -> [Diagnostic] {
+    private func findings(_ session: any Statements) async -> [Diagnostic] {
         let current: [String: String]
         do {
             let answer = try await session.query(
@@ -47,7 +50,7 @@ struct AccountCheck {
         }
         let database = session.settings.database, schema = session.settings.schema
         let place = "\(SQL.identifier(database)).\(SQL.identifier(schema))"
-        switch await session.result("USE DATABASE \(SQL.identifier(database))") {
+        switch await session.result("\(use) DATABASE \(SQL.identifier(database))") {
         case .failure(let error):
             found.append(
                 Diagnostic(
@@ -57,7 +60,7 @@ struct AccountCheck {
             return found
         case .success: break
         }
-        if case .failure(let error) = await session.result("USE SCHEMA \(place)") {
+        if case .failure(let error) = await session.result("\(use) SCHEMA \(place)") {
             found.append(
                 Diagnostic(
                     "snowflake.schema.name",
@@ -71,12 +74,12 @@ struct AccountCheck {
         return found
     }
 
-    private func warehouse(_ session: Session, _ current: String?, _ role: String) async -> [Diagnostic] {
+    private func warehouse(_ session: any Statements, _ current: String?, _ role: String) async -> [Diagnostic] {
         guard let wanted = configuration.warehouse.map(SnowflakeSinkConfiguration.stored) else {
             guard current?.isEmpty != false else { return [] }
             return [Diagnostic("snowflake.warehouse.name", "COPY needs a warehouse, and the user has no default. Set snowflake.warehouse.name")]
         }
-        guard case .failure(let error) = await session.result("USE WAREHOUSE \(SQL.identifier(wanted))") else { return [] }
+        guard case .failure(let error) = await session.result("\(use) WAREHOUSE \(SQL.identifier(wanted))") else { return [] }
         return [
             Diagnostic(
                 "snowflake.warehouse.name",
@@ -85,7 +88,7 @@ struct AccountCheck {
         ]
     }
 
-    private func stage(_ session: Session, _ role: String) async -> [Diagnostic] {
+    private func stage(_ session: any Statements, _ role: String) async -> [Diagnostic] {
         guard configuration.ingestionMethod != .streaming, let name = configuration.stageName.flatMap({ ObjectName(configured: $0) }) else { return [] }
         guard case .failure(let error) = await session.result("DESCRIBE STAGE \(name.sql)"), error.code == "002003" || error.code == "003001" else { return [] }
         return [
@@ -96,7 +99,7 @@ struct AccountCheck {
         ]
     }
 
-    private func tables(_ session: Session, _ role: String) async -> [Diagnostic] {
+    private func tables(_ session: any Statements, _ role: String) async -> [Diagnostic] {
         guard let map = try? TableMap(configuration.topicMap) else { return [] }
         var found: [Diagnostic] = []
         for table in map.tables.sorted(by: { $0.description < $1.description }) {
@@ -139,7 +142,7 @@ struct AccountCheck {
     }
 }
 
-extension Session {
+extension Statements {
     /// A statement's refusal as a value, and anything else that goes wrong as one too.
     fileprivate func result(_ sql: String) async -> Result<QueryAnswer, SnowflakeError> {
         do { return try await run(sql, "a look at the account") } catch {

@@ -49,7 +49,7 @@ struct AccountExamination {
 /// One row through everything.
 private struct Trial {
     private let configuration: SnowflakeSinkConfiguration
-    private let session: Session
+    private let session: any Statements
     private let setup: TableSetup
     private let stages: Stages
     private let client: ServiceClient
@@ -69,7 +69,7 @@ private struct Trial {
             url: try configuration.accountURL, settings: .init(retries: min(configuration.requestRetries, 2)), transport: transport, pool: pool,
             onRetry: { _ in })
         credential = try configuration.credential(client)
-        session = Session(try configuration.sessionSettings(connector: "doctor"), credential, client, log: log)
+        session = try configuration.statements(connector: "doctor", credential, client, log: log)
         setup = TableSetup(session, .init(role: configuration.role), log: log)
         stages = try Stages(
             configuration, connector: connector, session: session, setup: setup, transport: transport, pool: pool, log: log, onRetry: { _ in })

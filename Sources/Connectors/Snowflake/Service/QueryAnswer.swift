@@ -64,7 +64,7 @@ struct QueryAnswer: Sendable {
         return try list.map(row)
     }
 
-    private static func row(_ value: JSONValue) throws -> [String?] {
+    static func row(_ value: JSONValue) throws -> [String?] {
         guard let cells = value.arrayValue else { throw unreadable("a row is not an array") }
         return cells.map(\.scalarText)
     }

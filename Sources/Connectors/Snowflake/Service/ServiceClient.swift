@@ -12,8 +12,15 @@ struct ServiceCall: Sendable {
     var body: [UInt8] = []
     var contentType = "application/json"
     var accept = "application/json"
-    /// Say `retryCount` when it is sent again: with the same `requestId` Snowflake runs a statement once.
-    var countsRetries = false
+    /// How it says that it is sent again: with the same `requestId` Snowflake runs a statement once.
+    enum Repetition: Sendable {
+        case silent
+        /// By `retryCount`, as drivers do.
+        case counted
+        /// By `retry=true`, as the SQL API wants it.
+        case marked
+    }
+    var repetition = Repetition.silent
     /// nil: a minute and a half, and more for a large body.
     var timeoutMilliseconds: Int?
     /// For error texts: `login`, `insertFiles of pipe …`.
@@ -88,8 +95,13 @@ struct ServiceClient: Sendable {
 
     private func request(_ call: ServiceCall, attempt: Int, started: Int64) -> HTTPRequest {
         var query = call.query
-        if call.countsRetries, attempt > 0 { query += [("clientStartTime", String(started)), ("retryCount", String(attempt))] }
-        if call.countsRetries { query.append(("request_guid", RequestID.make())) }
+        switch call.repetition {
+        case .silent: break
+        case .counted:
+            if attempt > 0 { query += [("clientStartTime", String(started)), ("retryCount", String(attempt))] }
+            query.append(("request_guid", RequestID.make()))
+        case .marked: if attempt > 0 { query.append(("retry", "true")) }
+        }
         var headers = call.headers
         headers.append(("Accept", call.accept))
         if !call.body.isEmpty || call.method == "POST" || call.method == "PUT" { headers.append(("Content-Type", call.contentType)) }

@@ -8,7 +8,7 @@ import JSON
 ///                 └── renew (390112) or log in ◀────┴─ the session is over: the same requestId goes again
 ///
 /// Statements may run side by side. What has no answer is sent again with the same requestId, which Snowflake executes once.
-actor Session {
+actor Session: Statements {
     struct Settings: Sendable {
         var account: String
         var user: String
@@ -44,16 +44,6 @@ actor Session {
         self.log = log
     }
 
-    /// Runs a statement. `what` says in error texts what it was for.
-    @discardableResult
-    func query(_ sql: String, _ what: String) async throws -> QueryAnswer {
-        switch try await run(sql, what) {
-        case .success(let answer): return answer
-        case .failure(let error): throw error.connectorError(what)
-        }
-    }
-
-    /// Runs a statement and gives what Snowflake refused it for as a value.
     func run(_ sql: String, _ what: String) async throws -> Result<QueryAnswer, SnowflakeError> {
         let requestID = RequestID.make()
         sequence += 1
@@ -62,7 +52,7 @@ actor Session {
             ["sqlText": .string(sql), "asyncExec": false, "sequenceId": .integer(sequence), "querySubmissionTime": .integer(WallClock.milliseconds)])
         call.query = [("requestId", requestID)]
         call.accept = "application/snowflake"
-        call.countsRetries = true
+        call.repetition = .counted
         var renewals = 0
         while true {
             let tokens = try await openTokens()
@@ -79,7 +69,6 @@ actor Session {
         }
     }
 
-    /// Ends the session; an error is of no interest.
     func close() async {
         guard let open = tokens else { return }
         tokens = nil
@@ -161,7 +150,6 @@ actor Session {
         try await task.value
     }
 
-    /// The session is about to be closed: a login under way is of no use any more.
     func abandon() { entering?.cancel() }
 
     private func take(session: String, master: String) {

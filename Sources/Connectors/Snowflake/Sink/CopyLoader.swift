@@ -2,7 +2,7 @@ import ConnectAPI
 
 /// Loads by COPY INTO in a session, with the warehouse of the session.
 struct CopyLoader: FileLoader {
-    let session: Session
+    let session: any Statements
     let setup: TableSetup
     let stage: @Sendable (ObjectName) -> String
     let layout: TableLayout

@@ -4,7 +4,7 @@ import Transport
 /// Hands what the runtime brings to the way of ingestion that was configured.
 public struct SnowflakeSinkTask: SinkTask {
     private var ingestion: any Ingestion
-    private let session: Session
+    private let session: any Statements
     private let pool: BlockingPool
     private var openPartitions: Set<TopicPartition> = []
 
@@ -17,7 +17,7 @@ public struct SnowflakeSinkTask: SinkTask {
             url: try configuration.accountURL, settings: .init(retries: configuration.requestRetries), transport: transport, pool: pool,
             onRetry: { metrics.retried($0) })
         let credential = try configuration.credential(client)
-        let session = Session(try configuration.sessionSettings(connector: context.connector), credential, client, log: context.log)
+        let session = try configuration.statements(connector: context.connector, credential, client, log: context.log)
         let setup = TableSetup(
             session, .init(createsTables: configuration.createTables, evolves: configuration.evolution, role: configuration.role), log: context.log)
         let layout = configuration.rowLayout, connector = context.connector

@@ -15,13 +15,13 @@ actor TableSetup {
         var role: String?
     }
 
-    private let session: Session
+    private let session: any Statements
     private let options: Options
     private let log: Logger
     private var known: [ObjectName: [String: Column]] = [:]
     private var stages: Set<String> = []
 
-    init(_ session: Session, _ options: Options, log: Logger) {
+    init(_ session: any Statements, _ options: Options, log: Logger) {
         self.session = session
         self.options = options
         self.log = log

@@ -7,7 +7,7 @@ import ConnectAPI
 /// Offsets wait for LOADED: a file that was only named to a pipe may still fail (Invariant 4).
 struct PipeLoader: FileLoader {
     let pipes: PipeClient
-    let session: Session
+    let session: any Statements
     let files: CopyLoader
     let connector: String
     let known = KnownPipes()

@@ -12,7 +12,7 @@ import Transport
 /// file of one name.
 final class InternalStage: Stage {
     let reference: String
-    private let session: Session
+    private let session: any Statements
     private let transport: HTTPTransport
     private let proxy: HTTPProxy?
     private let pool: BlockingPool
@@ -25,7 +25,7 @@ final class InternalStage: Stage {
     private let kept = Mutex<[String: Kept]>([:])
 
     init(
-        _ reference: String, session: Session, proxy: HTTPProxy? = nil, transport: HTTPTransport, pool: BlockingPool, log: Logger,
+        _ reference: String, session: any Statements, proxy: HTTPProxy? = nil, transport: HTTPTransport, pool: BlockingPool, log: Logger,
         onRetry: @escaping @Sendable (String) -> Void
     ) {
         self.proxy = proxy

@@ -5,7 +5,7 @@ import Transport
 /// The stages of a connector: one it makes for each table, or the one that is named in its configuration.
 struct Stages: Sendable {
     let connector: String
-    let session: Session
+    let session: any Statements
     let setup: TableSetup
     let transport: HTTPTransport
     let pool: BlockingPool
@@ -17,7 +17,8 @@ struct Stages: Sendable {
     private let external: (bucket: SnowflakeSinkConfiguration.StageBucket, prefix: String)?
 
     init(
-        _ configuration: SnowflakeSinkConfiguration, connector: String, session: Session, setup: TableSetup, transport: HTTPTransport, pool: BlockingPool,
+        _ configuration: SnowflakeSinkConfiguration, connector: String, session: any Statements, setup: TableSetup, transport: HTTPTransport,
+        pool: BlockingPool,
         log: Logger, onRetry: @escaping @Sendable (String) -> Void
     ) throws {
         self.connector = connector
