@@ -503,7 +503,7 @@ async def control(request):
                 material["queryStageMasterKey"] = body["masterKey"]
         elif what == "reset":
             state.update(stage="presigned", roles={}, statements=[], faults=[], slow=0, uploads=[], requests=[], hidden=[], external=[])
-            for name in ("grants", "gcs", "s3", "copies", "held", "proxied", "submitted", "part"):
+            for name in ("grants", "gcs", "s3", "copies", "held", "proxied", "submitted", "part", "forms"):
                 state.pop(name, None)
     return JSONResponse({})
 
@@ -520,6 +520,7 @@ async def health(request):
 async def oauth(request):
     form = dict(p.split("=", 1) for p in (await request.body()).decode().split("&"))
     client = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()
+    state.setdefault("forms", []).append(form)
     if client != "client:hush" or form.get("grant_type") == "refresh_token" and form.get("refresh_token") != "rt":
         return JSONResponse({"error": "invalid_client"}, status_code=400)
     token = "at-" + secrets.token_hex(6)

@@ -73,7 +73,10 @@ struct StagedIngestion: Ingestion {
         var left: [(number: Int, file: ListedFile, offsets: ClosedRange<Int64>)] = []
         for listed in try await context.loader.list(directory, of: table) {
             guard let offsets = StagedFile.offsets(of: listed.name) else { continue }
-            if let modified = listed.modified, context.clock() - modified > context.loader.loadHistory { throw tooOld(listed, directory, table) }
+            let isForgotten = listed.modified.map { context.clock() - $0 > context.loader.loadHistory } ?? false
+            // The log is behind it: it was loaded. What stays on the stage for good is no business of this run.
+            if offsets.upperBound < offset, isForgotten || !context.removesFiles { continue }
+            if isForgotten { throw tooOld(listed, directory, table) }
             lastNumber += 1
             left.append((lastNumber, listed, offsets))
         }
