@@ -82,6 +82,15 @@ class Sluice:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as r:
             return json.loads(r.read())
 
+    def answers(self):
+        """Milliseconds from exec to the first answer of REST."""
+        while True:
+            try:
+                self.get("/connectors")
+                return 1000 * (time.time() - self.began)
+            except OSError:
+                time.sleep(0.002)
+
     def status(self, field):
         m = re.search(rf"^{field}:\s+(\d+) kB", open(f"/proc/{self.process.pid}/status").read(), re.M)
         return int(m.group(1)) / 1024
@@ -144,6 +153,31 @@ class Kafka:
 
     def environment(self, schemas):
         return {"CONNECT_BOOTSTRAP_SERVERS": self.servers, "CONNECT_KEY_CONVERTER_SCHEMAS_ENABLE": schemas, "CONNECT_VALUE_CONVERTER_SCHEMAS_ENABLE": schemas}
+
+
+class Connect:
+    """Kafka Connect's standalone worker as its distribution starts it (KAFKA_HOME), with the plugins below PLUGIN_PATH and one connector."""
+
+    def __init__(self, broker, name, config, worker):
+        self.directory, self.port = tempfile.mkdtemp(prefix="sluice-bench-connect-", dir="/tmp"), free_port()
+        worker = {"bootstrap.servers": broker.servers, "listeners": f"http://127.0.0.1:{self.port}", "plugin.path": os.environ["PLUGIN_PATH"],
+                  "offset.storage.file.filename": f"{self.directory}/offsets", **worker}
+        for file, settings in ("worker", worker), ("connector", {"name": name, **config}):
+            open(f"{self.directory}/{file}.properties", "w").writelines(f"{k}={v}\n" for k, v in settings.items())
+
+    def __enter__(self):
+        self.began, self.log = time.time(), open(f"{self.directory}/log", "w")
+        self.process = subprocess.Popen(
+            [f"{os.environ['KAFKA_HOME']}/bin/connect-standalone.sh", f"{self.directory}/worker.properties", f"{self.directory}/connector.properties"],
+            stdout=self.log, stderr=self.log, env=dict(os.environ, LOG_DIR=self.directory))
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    get, status, cpu, answers = Sluice.get, Sluice.status, Sluice.cpu, Sluice.answers
 
 
 TABLE = """create table transactions(id bigserial primary key, account_id int, txn_type varchar(50), amount numeric(18,2),
@@ -284,6 +318,39 @@ def kafka():
         report(f"Kafka to Parquet files, records of {len(record)} bytes", f"{median(rates):,.0f} records/s", "", "400,000")
 
 
+def jvm():
+    """The same backlog into the same broker by Debezium on Kafka Connect, each run from exec to the last record; both with lz4 and without schemas."""
+    if "KAFKA_HOME" not in os.environ or "PLUGIN_PATH" not in os.environ:
+        return print("  skipped: KAFKA_HOME names no distribution, or PLUGIN_PATH no directory with Debezium's PostgreSQL connector")
+    worker = {"producer.compression.type": "lz4"}
+    for kind in "key", "value":
+        worker |= {f"{kind}.converter": "org.apache.kafka.connect.json.JsonConverter", f"{kind}.converter.schemas.enable": "false"}
+    with Postgres() as pg, Kafka() as broker:
+        pg.sql(TABLE + "create publication bench for table transactions;")
+        for name in [f"{kind}{i}" for kind in ("ours", "theirs") for i in range(RUNS)]:
+            pg.sql(f"select pg_create_logical_replication_slot('{name}', 'pgoutput')")
+        pg.sql("begin;\n" + "commit; begin;\n".join(INSERT.format(i + 1, min(i + 1000, ROWS)) for i in range(0, ROWS, 1000)) + "commit; checkpoint;")
+
+        def run(slot, start):
+            with start(source(pg, slot, **{"snapshot.mode": "no_data", "topic.prefix": slot})) as process:
+                answer = process.answers()
+                rate = ROWS / broker.wait(f"{slot}.public.transactions", ROWS, process)
+                figures = rate, answer, process.status("VmHWM"), process.cpu()
+                time.sleep(1)
+                assert broker.end(f"{slot}.public.transactions") == ROWS
+            return figures
+
+        ours, theirs = [], []
+        for i in range(RUNS):
+            ours.append(run(f"ours{i}", lambda config: Sluice({"source": config}, broker.environment("false"))))
+            theirs.append(run(f"theirs{i}", lambda config: Connect(broker, "source", config, worker)))
+        (a, b), names = [[median(f) for f in zip(*figures)] for figures in (ours, theirs)], "Debezium on Kafka Connect"
+        report("PostgreSQL backlog to Kafka, JSON without schemas, lz4", f"{a[0]:,.0f} records/s", f"{names} {b[0]:,.0f} records/s", "10",
+               f"ratio {a[0] / b[0]:.1f} (A/A noise {noise([f[0] for f in theirs]):.0%})")
+        report("REST answers after exec, with that connector", f"{a[1]:,.0f} ms", f"{names} {b[1]:,.0f} ms", "10", f"ratio {b[1] / a[1]:.1f}")
+        report("RSS at most during that run", f"{a[2]:,.0f} MB", f"{names} {b[2]:,.0f} MB", "", f"ratio {b[2] / a[2]:.1f}; CPU {a[3]:.1f} s, {b[3]:.1f} s")
+
+
 def snapshot():
     with Postgres() as pg:
         pg.sql(TABLE + INSERT.format(1, ROWS) + "create publication bench for table transactions; vacuum analyze transactions; checkpoint;")
@@ -366,16 +433,8 @@ def latency():
 def startup():
     times, rss = [], []
     for _ in range(RUNS):
-        worker = Sluice({})
-        began = time.perf_counter()
-        worker.start()
-        while True:
-            try:
-                worker.get("/connectors")
-                break
-            except OSError:
-                time.sleep(0.002)
-        times.append(1000 * (time.perf_counter() - began))
+        worker = Sluice({}).start()
+        times.append(worker.answers())
         time.sleep(2)
         rss.append(worker.status("VmRSS"))
         worker.__exit__()
@@ -495,13 +554,14 @@ def page():
         f"related_account_id int, status varchar, created_at timestamptz), {ROWS:,} rows. Commit {commit}, {time.strftime('%Y-%m-%d')}.", "",
         "Kafka's rows are measured where KAFKA_HOME names a distribution (Apache Kafka 4.1 here); the broker shares the two cores. A record with schemas brings",
         "some 3 KB of schema, so the run with compression.type=none moves about 4 GB; by default records are lz4. Plain curl neither hashes nor signs what it sends;",
-        "with --aws-sigv4 it does, without the CRC32C that Sluice adds, and reads the file before it sends.", "",
+        "with --aws-sigv4 it does, without the CRC32C that Sluice adds, and reads the file before it sends. Debezium's rows (3.3.1 on Kafka Connect 4.1, as its",
+        "distribution starts it) are measured where PLUGIN_PATH names a directory with its plugin.", "",
         "| what | Sluice | beside it | bar | |", "|---|---|---|---|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in results]
     open(f"{ROOT}/docs/benchmarks.md", "w").write("\n".join(lines) + "\n")
 
 
-CASES = [streaming, kafka, snapshot, parquet, csv, latency, startup, big, upload, s3_lake]
+CASES = [streaming, kafka, jvm, snapshot, parquet, csv, latency, startup, big, upload, s3_lake]
 for case in CASES:
     if not ONLY or case.__name__ in ONLY:
         print(case.__name__, flush=True)
