@@ -96,6 +96,7 @@ final class FaultyStore: ObjectStore {
 
     /// As if the process were gone.
     func die() { state.withLock { $0.isDead = true } }
+    var isDead: Bool { state.withLock { $0.isDead } }
 
     private enum Fate { case fine, failsBefore, failsAfter, diesBefore, diesAfter }
 

@@ -31,7 +31,7 @@ import Testing
                 "json.decimal.format", "s3.compression.type", "s3.compression.level", "tombstone.encoded.partition", "report.null.values.to.dlq",
                 "store.kafka.keys", "store.kafka.headers", "keys.format.class", "headers.format.class", "s3.ssea.name", "s3.sse.kms.key.id", "s3.acl.canned",
                 "s3.object.tagging", "s3.object.tagging.key.value.pairs", "s3.object.behavior.on.tagging.error", "s3.proxy.url", "s3.proxy.user",
-                "s3.proxy.password", "s3.payload.signing", "watermark.interval.ms", "exactly.once.mode", "partition.drop.field",
+                "s3.proxy.password", "s3.payload.signing", "watermark.interval.ms", "directory.manifest.delay.ms", "exactly.once.mode", "partition.drop.field",
                 // Aiven's names, for a configuration that changes its class only.
                 "aws.s3.bucket.name", "aws.s3.endpoint", "aws.s3.region", "aws.s3.part.size.bytes", "aws.s3.prefix", "aws.s3.sse.algorithm", "aws.sts.role.arn",
                 "aws.sts.role.external.id", "aws.sts.role.session.name", "aws.sts.role.session.duration", "aws.sts.config.endpoint", "aws.credentials.provider",

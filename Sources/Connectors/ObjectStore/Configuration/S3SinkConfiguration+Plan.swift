@@ -17,6 +17,7 @@ extension S3SinkConfiguration {
             plan.flushOnStop = flushOnStop
             plan.orphanAge = orphanAge
             plan.watermarkInterval = watermarkInterval
+            plan.manifestDelay = manifestDelay
             plan.schemaless = schemaless
             plan.reportsNulls = reportNullValues && deadLetterTopic?.isEmpty == false && errorsTolerance == "all"
             if dropsPartitionFields { plan.droppedFields = try directoryColumns }

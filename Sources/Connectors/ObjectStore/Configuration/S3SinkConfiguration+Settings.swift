@@ -52,6 +52,13 @@ extension S3SinkConfiguration {
         if let codec = avroCodec, AvroCodec(rawValue: codec.isEmpty ? "null" : codec.lowercased()) == nil {
             findings.append(Diagnostic("avro.codec", "Value must be null, deflate, snappy, bzip2 or zstandard"))
         }
+        if manifestDelay >= 0, !fileNameTemplate.isEmpty || schemaAffix != "NONE" || (try? partitionerKind).map({ !Partitioner($0).extractsTimes }) == true {
+            findings.append(
+                Diagnostic(
+                    "directory.manifest.delay.ms",
+                    "Only directories of a time partitioner are closed by time: it excludes file.name.template, s3.schema.partition.affix.type and other partitioners"
+                ))
+        }
         if exactlyOnceMode == "ledger", !conditionalWrites {
             findings.append(Diagnostic("exactly.once.mode", "A ledger needs enable.conditional.writes=true: its entries are created only where there is none"))
         }

@@ -123,6 +123,11 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         doc:
             "Milliseconds between objects <topics.dir>/_watermark/<topic>/<partition>.json that say up to which offset and record time everything is stored; -1: none",
         group: "Sluice") var watermarkInterval: Int64
+    @Field(
+        "directory.manifest.delay.ms", default: "-1", importance: .low,
+        doc:
+            "With a time partitioner: this long after a directory's time has passed, <topics.dir>/_manifest/<topic>/<directory>/<partition>.json lists its files; -1: none",
+        group: "Sluice") var manifestDelay: Int64
     @Field("file.max.records", default: "-1", doc: "Records after which a file is stored by itself; -1: no limit", group: "Sluice") var fileMaxRecords: Int
     @Field("file.max.bytes", default: "-1", doc: "Bytes after which a file is stored by itself; -1: no limit", group: "Sluice") var fileMaxBytes: Int64
     @Field(

@@ -84,6 +84,14 @@ struct Partitioner {
         return result
     }
 
+    /// The directory of a time, without the schema's name, and from when until when it takes records; nil: directories are not of time.
+    mutating func stretch(at time: Int64) -> (directory: Int32, start: Int64, end: Int64)? {
+        guard case .time(var times) = kind else { return nil }
+        kind = .default
+        defer { kind = .time(times) }
+        return times.stretch(at: time) { intern($0) }
+    }
+
     private mutating func place(_ batch: ConsumedBatch, value: Column?, nulls: Bitmap?, now: Int64) -> Result {
         switch kind {
         case .default:

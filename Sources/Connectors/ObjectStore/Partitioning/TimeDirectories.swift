@@ -23,6 +23,26 @@ struct TimeDirectories {
     /// What a directory looks like.
     var sample: String { format.text(localMilliseconds: 0) }
 
+    /// The directory of a time, and from when until when it takes records, in milliseconds.
+    mutating func stretch(at time: Int64, _ intern: (String) -> Int32) -> (directory: Int32, start: Int64, end: Int64) {
+        func bounds(_ time: Int64) -> (start: Int64, end: Int64) {
+            let bucket = (time &+ zone.offset(at: time)).flooredDivision(by: duration).quotient
+            return (zone.instant(local: bucket &* duration), zone.instant(local: (bucket &+ 1) &* duration))
+        }
+        let directory = directory(of: time, intern)
+        var (start, end) = bounds(time)
+        // A pattern may be coarser than the duration: a directory of a day takes all its hours.
+        for _ in 0..<1000 {
+            guard self.directory(of: end, intern) == directory else { break }
+            end = bounds(end).end
+        }
+        for _ in 0..<1000 {
+            guard self.directory(of: start - 1, intern) == directory else { break }
+            start = bounds(start - 1).start
+        }
+        return (directory, start, end)
+    }
+
     mutating func assign(
         _ batch: ConsumedBatch, value: Column?, nulls: Bitmap?, now: Int64, _ intern: (String) -> Int32
     ) -> Partitioner.Result {

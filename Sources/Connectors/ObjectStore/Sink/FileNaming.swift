@@ -42,9 +42,25 @@ struct FileNaming: Sendable {
             let toldApart = "\(name[..<dot])-\(partition)-\(start)\(name[dot...])"
             return isUnique ? [toldApart] : [name, toldApart]
         }
-        let d = directoryDelimiter, f = fileDelimiter
-        let name = "\(prefix)\(topic)\(d)\(directory)\(d)\(topic)\(f)\(partition)\(f)\(padded(start))\(fileExtension)"
+        let name = "\(filePrefix(topic: topic, partition: partition, directory: directory))\(padded(start))\(fileExtension)"
         return [self.name(kind(directory), beside: name)]
+    }
+
+    /// What the names of a partition's files in a directory begin with, where no template says otherwise.
+    func filePrefix(topic: String, partition: Int32, directory: String) -> String {
+        let d = directoryDelimiter, f = fileDelimiter
+        return "\(prefix)\(topic)\(d)\(directory)\(d)\(topic)\(f)\(partition)\(f)"
+    }
+
+    /// Not what is beside a file.
+    func isValueFile(_ name: String) -> Bool {
+        name.hasSuffix(fileExtension) && !name.hasSuffix(".keys\(keysExtension)") && !name.hasSuffix(".headers\(headersExtension)")
+    }
+
+    /// The object that lists the files of a directory once it is closed.
+    func manifestName(_ lane: Lane.Identity, directory: String) -> String {
+        let d = directoryDelimiter
+        return "\(prefix)_manifest\(d)\(lane.topic)\(d)\(directory)\(d)\(lane.partition.partition).json"
     }
 
     func kind(_ directory: String) -> Kind { directory == tombstones ? .keys : .value }

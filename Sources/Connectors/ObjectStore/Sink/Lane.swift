@@ -25,6 +25,8 @@ final class Lane {
     var ledger: Ledger?
     var set = Ledger.drawID()
     var lastSet: FileSet?
+    /// nil: nobody asked for manifests.
+    var closed: ClosedDirectories?
     private var composer: OutputFields.Composer?
 
     init(_ identity: Identity, _ partitioner: Partitioner, _ rotation: PartitionRotation) {

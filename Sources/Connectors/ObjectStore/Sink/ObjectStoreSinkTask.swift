@@ -102,6 +102,9 @@ public struct ObjectStoreSinkTask: SinkTask {
         var offsets: [TopicPartition: Int64] = [:]
         for (partition, writer) in writers { if let offset = writer.committable() { offsets[partition] = offset } }
         await putWatermarks()
+        if writerContext.plan.manifestDelay >= 0, progress.failing == nil {
+            for writer in writers.values { await writer.putManifests(writerContext.clock()) }
+        }
         report()
         return offsets
     }

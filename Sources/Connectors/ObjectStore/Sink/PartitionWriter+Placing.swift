@@ -68,11 +68,12 @@ extension PartitionWriter {
         guard !context.plan.keepsLedger, context.uploads.conditional, context.plan.naming.isMetAgain, placed.count > 0, hasUnknownDirectory(placed, lane) else {
             return
         }
-        var questions: [StoredFiles.Question] = []
+        var questions: [StoredFiles.Question] = [], times: [Int32: Int64] = [:]
         for (directory, rows) in placed.grouped(0..<placed.count) where !lane.probed.contains(directory) {
             let stored = lane.storedUpTo[directory] ?? .min
             let open = (rows ?? Array(0..<placed.count)).filter { placed.batch.offsets[$0] > stored }
             if open.isEmpty { continue }
+            if lane.closed != nil { times[directory] = placed.times?[open[0]] }
             questions.append(
                 .init(
                     directory: directory, name: lane.name(directory),
@@ -86,6 +87,9 @@ extension PartitionWriter {
                 lane.storedUpTo[answer.directory] = range.upperBound
             }
             if answer.complete { lane.probed.insert(answer.directory) }
+            if !answer.found.isEmpty, let time = times[answer.directory], let stretch = lane.partitioner.stretch(at: time) {
+                lane.closed?.wait(answer.directory, end: stretch.end)
+            }
         }
     }
 

@@ -44,6 +44,7 @@ final class PartitionWriter {
     var openFiles: Int { lanes.values.reduce(0) { $0 + $1.open.count } }
     var oldestOpening: Int64? { lanes.values.lazy.compactMap(\.oldestOpening).min() }
     var takenUpTo: Int64 { cut.next ?? 0 }
+    var allLanes: [Lane] { Array(lanes.values) }
     var hasUploads: Bool { !uploads.isEmpty }
 
     /// Up to where everything is stored; nil before the first commit.
@@ -63,6 +64,10 @@ final class PartitionWriter {
         var (placed, rejects) = try place(consumed, lane, now)
         if let ledger = lane.ledger { placed = try dropStored(placed, ledger) }
         try await probe(placed, lane)
+        // The first record may be a late one: what was stored before it is no later than the delay after it.
+        if placed.count > 0, let times = placed.times {
+            try await lookBack(lane, from: times[0].addingReportingOverflow(context.plan.manifestDelay).partialValue)
+        }
         var failure: (any Error)?
         for (i, reject) in rejects.enumerated() {
             do {
@@ -83,6 +88,7 @@ final class PartitionWriter {
             for set in sets { _ = await set.isStored }
             throw failure
         }
+        if let times = placed.times { lane.closed?.took(times, rows: placed.count, now: now) }
         cut.advance(to: consumed.nextOffset)
         if placed.count > 0 { lastTimestamp = placed.timestamp(placed.count - 1) }
         context.uploads.metrics.took(records: consumed.batch.count)
@@ -96,7 +102,7 @@ final class PartitionWriter {
 
     private func lane(for topic: String, _ now: Int64) -> Lane {
         if let lane = lanes[topic] {
-            let isIdle = lane.open.isEmpty && lane.uploads.isEmpty && lane.rotation.recordCount == 0
+            let isIdle = lane.open.isEmpty && lane.uploads.isEmpty && lane.rotation.recordCount == 0 && lane.closed?.isEmpty != false
             // Records an earlier run stored must all have passed: to ask about them again from the middle of a file would find nothing.
             let isPast = takenUpTo > lane.storedUpTo.values.max() ?? .min
             guard lane.partitioner.names.count > Self.rememberedDirectories, isIdle, isPast else { return lane }
@@ -105,6 +111,7 @@ final class PartitionWriter {
             .init(partition: partition, topic: topic), Partitioner(context.plan.partitioner, affix: context.plan.schemaAffix),
             PartitionRotation(context.plan.rotation, now: now))
         lane.ledger = lanes[topic]?.ledger
+        if context.plan.manifestDelay >= 0 { lane.closed = ClosedDirectories(delay: context.plan.manifestDelay, now: now) }
         lanes[topic] = lane
         return lane
     }
@@ -123,7 +130,10 @@ final class PartitionWriter {
     }
 
     /// Makes visible what a killed task committed, also when no record comes any more.
-    func open() async throws { try await openLedger(lane(for: partition.topic, context.clock())) }
+    func open() async throws {
+        guard context.plan.keepsLedger || context.plan.manifestDelay >= 0 else { return }
+        try await openLedger(lane(for: partition.topic, context.clock()))
+    }
 
     private func divide(_ placed: PlacedBatch, _ lane: Lane, _ now: Int64) async throws {
         var row = 0
@@ -226,6 +236,9 @@ final class PartitionWriter {
             connector: context.connector, kind: kind, contentType: format.contentType, keepsFacts: format.keepsFacts,
             set: lane.ledger == nil ? nil : lane.set)
         cut.begin(identity.number, start: identity.start)
+        if lane.closed != nil, let times = placed.times, let stretch = lane.partitioner.stretch(at: times[first]) {
+            lane.closed?.wait(directory, end: stretch.end)
+        }
         context.manyDirectories.opened(lane.open.count + 1, of: lane.identity, context.uploads.log)
         return OpenFile(identity, openedAt: now)
     }

@@ -49,6 +49,8 @@ struct SinkPlan: Sendable {
     var reportsNulls = false
     /// Milliseconds between watermark objects; negative: there are none.
     var watermarkInterval: Int64 = -1
+    /// Milliseconds after its end at which a directory of time is closed; negative: no manifests.
+    var manifestDelay: Int64 = -1
     /// Said when the task is made.
     var notices: [String] = []
     var warnings: [String] = []
