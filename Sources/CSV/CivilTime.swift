@@ -14,7 +14,8 @@ struct CivilTime {
     /// Minutes east of UTC, where the text says so.
     var zone: Int?
 
-    /// nil: there is no such day or time. `rules`: the zone of texts without one.
+    /// nil: there is no such day or time. `rules`: the zone of texts without one; what its clocks show twice, or never, is read as Spool Dir's
+    /// `SimpleDateFormat` reads it.
     func micros(_ rules: TimeZoneRules) -> Int64? {
         guard (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 60, abs(year) < 200_000 else { return nil }
         var days = ISO8601.day(year: year, month: Int(month), day: Int(day))
@@ -26,7 +27,7 @@ struct CivilTime {
         }
         let minutes = (days * 24 + hour + (isAfternoon ? 12 : 0)) * 60 + minute - Int64(zone ?? 0)
         let second = minutes * 60 + second
-        return (zone == nil ? rules.instant(local: second * 1000) / 1000 : second) * 1_000_000 + micro
+        return (zone == nil ? rules.instant(local: second * 1000, later: true) / 1000 : second) * 1_000_000 + micro
     }
 
     /// `2026-11-26`, `2026-11-26 17:03`, `2026-11-26T17:03:59.123456Z`, `… +02:00`. Also says how many digits the fraction has.

@@ -94,8 +94,9 @@ package struct TimeZoneRules: Sendable {
     }
 
     /// The instant of a local time, both in milliseconds: the earlier one where clocks show it twice; where they jumped over it, as much later as they
-    /// jumped. So do Java's `LocalDateTime.atZone` and Joda's `convertLocalToUTC(_, false)`.
-    package func instant(local: Int64) -> Int64 {
+    /// jumped. So do Java's `LocalDateTime.atZone` and Joda's `convertLocalToUTC(_, false)`. `later`: of two instants the second, as Java's
+    /// `SimpleDateFormat` has it.
+    package func instant(local: Int64, later: Bool = false) -> Int64 {
         if transitions.isEmpty, tail == nil { return local &- Int64(offsets[0]) * 1000 }
         guard local.magnitude < .max / 4 else { return local }
         // No offset is more than a day from UTC: the period a day before begins the search, and the first that shows the time ends it.
@@ -104,6 +105,10 @@ package struct TimeZoneRules: Sendable {
             let next = self.period(at: period.until)
             if local - next.offset < next.from { break }
             period = next
+        }
+        if later, period.until < .max, period.until - (local - period.offset) < 86_400_000 {
+            let next = self.period(at: period.until)
+            if next.from <= local - next.offset, local - next.offset < next.until { return local - next.offset }
         }
         return local - period.offset
     }

@@ -37,15 +37,22 @@ import Testing
                 return int((epoch.replace(tzinfo=utc) + datetime.timedelta(seconds=s)).astimezone(zone).utcoffset().total_seconds())
             def instant(s, zone):
                 return int(((epoch + datetime.timedelta(seconds=s)).replace(tzinfo=zone).astimezone(utc) - epoch.replace(tzinfo=utc)).total_seconds())
-            print(json.dumps([[[offset(s, z), instant(s, z)] for s in instants] for z in map(zoneinfo.ZoneInfo, zones)]))
+            def later(s, zone):
+                local = (epoch + datetime.timedelta(seconds=s)).replace(tzinfo=zone, fold=1)
+                second = local.astimezone(utc)
+                shown = second.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
+                return int((second - epoch.replace(tzinfo=utc)).total_seconds()) if shown else instant(s, zone)
+            print(json.dumps([[[offset(s, z), instant(s, z), later(s, z)] for s in instants] for z in map(zoneinfo.ZoneInfo, zones)]))
             """
         let input = "[\(String(decoding: try JSONEncoder().encode(Self.zones), as: UTF8.self)),\(instants)]"
         let expected = try JSONDecoder().decode([[[Int64]]].self, from: Data(Python.run(script, input: input).utf8))
+        #expect(expected.joined().contains { $0[1] != $0[2] }, "no time that is shown twice was drawn")
         for (zone, expected) in zip(Self.zones, expected) {
             let rules = try TimeZoneRules(zone)
             for (time, expected) in zip(instants, expected) {
                 #expect(rules.offset(at: time * 1000) == expected[0] * 1000, "\(zone) at \(time)")
                 #expect(rules.instant(local: time * 1000) == expected[1] * 1000, "\(zone) where clocks show \(time)")
+                #expect(rules.instant(local: time * 1000, later: true) == expected[2] * 1000, "\(zone) where clocks show \(time), the second time")
                 let period = rules.period(at: time * 1000)
                 #expect(period.from <= time * 1000 && time * 1000 < period.until, "\(zone) at \(time)")
             }
@@ -88,6 +95,7 @@ import Testing
                 let period = rules.period(at: time)
                 #expect(period.from <= time && (time < period.until || period.until == .max))
                 _ = rules.instant(local: time)
+                _ = rules.instant(local: time, later: true)
             }
         }
     }

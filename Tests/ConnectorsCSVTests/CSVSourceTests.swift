@@ -184,6 +184,37 @@ import Testing
         }
     }
 
+    /// What Java's SimpleDateFormat, which Spool Dir reads times with, made of them (JDK 17): the second of two instants, and what is skipped as much later.
+    @Test(
+        arguments: [
+            (
+                "Europe/Berlin",
+                [
+                    ("2026-10-25 02:30:00", "2026-10-25T01:30:00Z"), ("2026-10-25 01:30:00", "2026-10-24T23:30:00Z"),
+                    ("2026-03-29 02:30:00", "2026-03-29T01:30:00Z"), ("2026-03-29 01:30:00", "2026-03-29T00:30:00Z"),
+                ]
+            ), ("America/New_York", [("2026-11-01 01:30:00", "2026-11-01T06:30:00Z"), ("2026-03-08 02:30:00", "2026-03-08T07:30:00Z")]),
+            ("Australia/Lord_Howe", [("2026-04-05 01:45:00", "2026-04-04T15:15:00Z"), ("2026-10-04 02:15:00", "2026-10-03T15:45:00Z")]),
+            ("Europe/Dublin", [("2026-10-25 01:30:00", "2026-10-25T01:30:00Z"), ("2026-03-29 01:30:00", "2026-03-29T01:30:00Z")]),
+            ("+05:30", [("2026-10-25 02:30:00", "2026-10-24T21:00:00Z")]),
+        ])
+    func timesAreThoseOfTheZonesClocks(_ zone: String, _ times: [(text: String, instant: String)]) async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/a.csv"
+            // A time that says its offset needs no zone.
+            let rows = times.map { "\($0.text),\($0.text),\($0.text),\($0.instant)\n" }
+            try write("iso,pattern,micros,offset\n" + rows.joined(), to: path)
+            let columns = "iso timestamp, pattern timestamp(yyyy-MM-dd HH:mm:ss), micros timestamp_us, offset timestamp"
+            let config = ["topic": "t", "file": path, "columns": columns, "parser.timestamp.timezone": zone, "at.end": "stop"]
+            let output = try await run(CSVSource.self, config) { _ in false }
+            let expected = times.map { time in
+                let milliseconds = Int64(ISO8601DateFormatter().date(from: time.instant)!.timeIntervalSince1970) * 1000
+                return Value.struct([milliseconds, milliseconds, milliseconds * 1000, milliseconds].map { .integer($0) })
+            }
+            #expect(output.values("t") == expected)
+        }
+    }
+
     @Test(
         arguments: [
             (["topic": "t"], "file"), (["topic": "t", "file": "a", "csv.separator.char": "ab"], "csv.separator.char"),

@@ -151,6 +151,47 @@ import Testing
         #expect(try server.requests().count == 1)
     }
 
+    @Test func noMoreRequestsAMinuteThanAllowedPagesIncluded() async throws {
+        let start = ContinuousClock.now
+        let output = try await poll("/link", ["http.paging.mode": "link", "http.timer.interval.millis": "1", "http.requests.per.minute": "600"]) {
+            $0.frames.count >= 3
+        }
+        let requests = try server.requests().count
+        // The first goes at once, each other one a tenth of a second after the one before; how much later a busy machine is does not matter.
+        #expect(requests >= 9 && ContinuousClock.now - start >= .milliseconds(100) * (requests - 1))
+        #expect(ids(output).prefix(25) == Array(1...25)[...])
+    }
+
+    @Test func pollsWhenTheCronExpressionIsDue() async throws {
+        let start = Int64(Date().timeIntervalSince1970)
+        let output = try await poll("/link", ["http.timer.cron": "* * * * * *"]) { $0.frames.count >= 2 }
+        let polls = output.frames.compactMap { $0.position?.offset["polled_at"]?.integerValue }.map { $0 / 1000 }
+        // Not before the next second begins, and once a second.
+        #expect(polls.count >= 2 && polls[0] > start && polls[1] > polls[0])
+    }
+
+    /// The clock is the machine's; when the last poll was is the offset's.
+    @Test func aPollThatFellIntoAStopIsMadeUpForOnce() async throws {
+        let now = Int64(Date().timeIntervalSince1970) * 1000, hour: Int64 = 3_600_000
+        func expect(_ isDue: Bool, _ cron: String, _ zone: String, lastPoll: Int64) async throws {
+            let config = ["kafka.topic": "t", "http.request.url": server.url + "/link", "http.timer.cron": cron, "http.timer.zone": zone]
+            var position = SourcePosition(partition: ["url": .string(server.url + "/link")], offset: ["polled_at": .integer(lastPoll)])
+            if isDue {
+                let output = try await run(HTTPSource.self, config, from: [position]) { !$0.frames.isEmpty }
+                position = try #require(output.position, "\(cron) in \(zone)")
+            }
+            let after = try await run(HTTPSource.self, config, from: [position], seconds: 0.3) { !$0.frames.isEmpty }
+            #expect(after.frames.isEmpty, "\(cron) in \(zone)")
+        }
+        try await expect(true, "0 0 1 1 *", "UTC", lastPoll: now - 3 * 366 * 24 * hour)
+        try await expect(false, "0 0 29 2 *", "UTC", lastPoll: now)
+        // Due half an hour ago where clocks show UTC, and in half a day on the other side of the world.
+        let minutes = (now - hour / 2) / 60_000, daily = "\(minutes % 60) \(minutes / 60 % 24) * * *"
+        try await expect(true, daily, "UTC", lastPoll: now - 3 * hour / 2)
+        try await expect(false, daily, "+12:00", lastPoll: now - 3 * hour / 2)
+        #expect(try server.requests().count == 2)
+    }
+
     @Test(
         arguments: [
             (["http.request.url": "ftp://x"], "http.request.url"), (["http.request.url": "http://x", "http.timer.cron": "61 * * * *"], "http.timer.cron"),

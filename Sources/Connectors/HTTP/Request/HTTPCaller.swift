@@ -122,6 +122,6 @@ struct HTTPCaller: ~Copyable {
         guard configuration.perMinute > 0 else { return }
         let now = ContinuousClock.now
         if nextAllowed > now { try await Task.sleep(until: nextAllowed) }
-        nextAllowed = max(now, nextAllowed) + .milliseconds(60_000 / configuration.perMinute)
+        nextAllowed = max(now, nextAllowed) + .nanoseconds(60_000_000_000 / configuration.perMinute + 1)
     }
 }
