@@ -16,18 +16,22 @@ declare
     balance_min numeric := coalesce(nullif(current_setting('gen.initial_balance_min', true), ''), '10');
     balance_max numeric := coalesce(nullif(current_setting('gen.initial_balance_max', true), ''), '1000');
     seed text := nullif(current_setting('gen.seed', true), '');
+    first_name text;
+    last_name text;
     customer int;
     account int;
     other int;
     accounts int[];
     kind text;
 begin
-    -- The same seed on the same database gives the same names, kinds and amounts; each round of a run has a seed of its own.
+    -- The same seed on the same database gives the same rows but for their times; each round of a run has a seed of its own.
     if seed is not null then perform setseed((('x' || substr(md5(seed), 1, 7))::bit(28)::int)::float8 / 268435456); end if;
     for i in 1..customers loop
-        insert into customers (first_name, last_name, email)
-        values (first_names[1 + floor(random() * 10)], last_names[1 + floor(random() * 10)], gen_random_uuid() || '@example.com')
-        returning id into customer;
+        customer := nextval(pg_get_serial_sequence('customers', 'id'));
+        first_name := first_names[1 + floor(random() * 10)];
+        last_name := last_names[1 + floor(random() * 10)];
+        insert into customers (id, first_name, last_name, email)
+        values (customer, first_name, last_name, lower(first_name || '.' || last_name) || '.' || customer || '@example.com');
         for j in 1..accounts_each loop
             insert into accounts (customer_id, account_type, balance, currency)
             values (customer, account_types[1 + (j - 1) % 2], round((balance_min + random() * (balance_max - balance_min))::numeric, 2), currency_code);
