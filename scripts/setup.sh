@@ -2,7 +2,7 @@
 # Installs what Sluice needs on Debian 12, and nothing that is already there.
 #   setup.sh build   C libraries and PostgreSQL
 #   setup.sh query   the above, and Python with DuckDB in .venv
-#   setup.sh test    the above, and what the tests need: kcat, Compose, Ceph, fakesnow, dbt
+#   setup.sh test    the above, and what the tests need: kcat, Compose, Ceph, fakesnow, dbt, Airflow
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(pkg-config libpq-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libzstd-dev libsnappy-dev liblz4-dev
@@ -46,4 +46,12 @@ if [ "$verb" = test ] && ! cmp -s examples/banking-dbt/requirements.txt .venv-db
   [ -x .venv-dbt/bin/python ] || python3 -m venv .venv-dbt
   .venv-dbt/bin/pip install -q --disable-pip-version-check -r examples/banking-dbt/requirements.txt
   cp examples/banking-dbt/requirements.txt .venv-dbt/requirements.txt
+fi
+
+airflow=examples/banking-minio-fr/dags/requirements.txt
+if [ "$verb" = test ] && ! cmp -s $airflow .venv-airflow/requirements.txt; then
+  echo "setup: Airflow for the examples (.venv-airflow)"
+  python3 -m venv .venv-airflow
+  .venv-airflow/bin/pip install -q --disable-pip-version-check --no-deps -r $airflow
+  cp $airflow .venv-airflow/requirements.txt
 fi

@@ -3,16 +3,16 @@
 set -euo pipefail
 . "$(dirname "$0")/../common/lib.sh"
 . "$(dirname "$0")/../common/banking.sh"
-BUCKET=raw GENERATOR=(--config "$example/config.yaml")
+BUCKET=raw ROWS=50 GENERATOR=(--config "$example/config.yaml")
 begin
 start_postgres
 start_s3
 first_half
-transform() { "$root/examples/banking-dbt/run.sh" build "$work/lake" "$work/warehouse.duckdb"; }
-transform
+"$root/examples/banking-dbt/run.sh" build "$work/lake" "$work/warehouse.duckdb"
 second_half
-transform
+"$example/dags/run.sh" "$work/lake" "$work/warehouse.duckdb" "$work/airflow"
 check_listing
 "$root/examples/banking-dbt/run.sh" check "$work/warehouse.duckdb"
-"$root/examples/banking-dbt/dashboard.sh" "$work/warehouse.duckdb" "$work/dashboard.html"
+"$root/examples/banking-dbt/dashboard.sh" write "$work/warehouse.duckdb" "$work/dashboard.html"
+"$root/examples/banking-dbt/dashboard.sh" check "$work/warehouse.duckdb" "$work/dashboard.html"
 say "tableau de bord : $work/dashboard.html"

@@ -1,5 +1,5 @@
 # The part of the banking examples that is the same: the bank's life, a kill -9 in the middle of it, and the proof that nothing is missing. Sourced
-# after lib.sh; BUCKET, GENERATOR (arguments of generate.sh) and LAYOUT (rows, or events) are the example's; is_complete may be.
+# after lib.sh; BUCKET, GENERATOR (arguments of generate.sh), LAYOUT (rows, or events) and ROWS (of a file, at most) are the example's; is_complete may be.
 # Asked as a condition, where `set -e` does not count: every step says whether it failed.
 is_complete() {
   "$python" "$root/examples/common/lake.py" download "$BUCKET" "$work/lake" || return 1
@@ -52,5 +52,7 @@ second_half() {
 check_listing() {
   "$python" "$root/examples/common/lake.py" listing "$work/lake" >"$work/listing.txt"
   diff -u "$example/expected.txt" "$work/listing.txt" || fail "the objects are not those of expected.txt"
+  [ -z "${ROWS:-}" ] || "$python" "$root/examples/common/lake.py" at_most "$work/lake" "$ROWS"
+  [ -z "$(find "$work/data/scratch" -type f)" ] || fail "a temporary file is left: $(find "$work/data/scratch" -type f)"
   say "the objects are those of expected.txt"
 }

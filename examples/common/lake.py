@@ -2,7 +2,8 @@
 
     lake.py download BUCKET DIR          every object of the bucket, of $STORAGE_EMULATOR_HOST (GCS) or $S3_ENDPOINT, into DIR
     lake.py equals DIR TABLE LAYOUT      the newest image of every row, deleted ones left out, equals the table in PostgreSQL; LAYOUT is rows or events
-    lake.py listing DIR                  the objects' names with every number blanked, each once"""
+    lake.py listing DIR                  the objects' names with their numbers blanked, each once; of a date or time, digit by digit
+    lake.py at_most DIR ROWS             no Parquet file has more rows"""
 import decimal, glob, json, os, re, sys, urllib.parse, urllib.request
 
 import database
@@ -66,7 +67,15 @@ def equals(directory, table, layout):
 
 def listing(directory):
     paths = [path for path in glob.glob(f"{directory}/**/*", recursive=True) if os.path.isfile(path)]
-    print("\n".join(sorted({re.sub(r"\d+", "#", os.path.relpath(path, directory)) for path in paths})))
+    blank = lambda number: "#" * (len(number[0]) if len(number[0]) >= 6 else 1)
+    print("\n".join(sorted({re.sub(r"\d+", blank, os.path.relpath(path, directory)) for path in paths})))
 
 
-{"download": download, "equals": equals, "listing": listing}[sys.argv[1]](*sys.argv[2:])
+def at_most(directory, rows):
+    import duckdb
+    largest, files = duckdb.sql(f"select max(num_rows), count(*) from parquet_file_metadata('{directory}/**/*.parquet')").fetchall()[0]
+    if not files or largest > int(rows):
+        sys.exit(f"{files} files, the largest of {largest} rows")
+
+
+{"download": download, "equals": equals, "listing": listing, "at_most": at_most}[sys.argv[1]](*sys.argv[2:])

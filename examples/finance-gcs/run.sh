@@ -36,7 +36,8 @@ curl -sf -X PUT "http://$rest/connectors/update-users/stop" >/dev/null
 wait_for "everything is in the bucket" complete
 stop_sluice
 complete | sed "s/^/$name: /"
-[ "$(psql -qAtXc "select count(*) from pg_replication_slots where slot_name = 'airbyte_slot'")" = 1 ] || fail "the other tool's slot is gone"
+others="select (select count(*) from pg_replication_slots where slot_name = 'airbyte_slot'), (select count(*) from pg_publication where pubname = 'airbyte_publication' and puballtables)"
+[ "$(psql -qAtXc "$others")" = "1|1" ] || fail "the other tool's slot or publication is gone"
 
 "$python" "$root/examples/common/lake.py" listing "$work/lake" >"$work/listing.txt"
 diff -u "$example/expected.txt" "$work/listing.txt" || fail "the objects are not those of expected.txt"

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Le DAG, exécuté une fois par un vrai Airflow sur cette machine, dbt sur DuckDB : run.sh LAKE WAREHOUSE HOME (le répertoire d'Airflow)
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../../.." && pwd)
+venv=$root/.venv-airflow
+if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
+  echo "banking-minio-fr: Python environment for Airflow (.venv-airflow)"
+  [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+  # The list is whole.
+  "$venv/bin/pip" install -q --disable-pip-version-check --no-deps -r "$here/requirements.txt"
+  cp "$here/requirements.txt" "$venv/requirements.txt"
+fi
+
+mkdir -p "$3"
+export LAKE=$1 WAREHOUSE=$2 DBT_PROJECT_DIR=$root/examples/banking-dbt DBT_TARGET=duckdb DBT_TARGET_PATH=$3/target DBT_LOG_PATH=$3/logs
+export AIRFLOW_HOME=$3 AIRFLOW__CORE__DAGS_FOLDER=$here AIRFLOW__CORE__LOAD_EXAMPLES=False AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False
+export PATH=$venv/bin:$root/.venv-dbt/bin:$PATH
+{ airflow db migrate && airflow dags test banking; } >"$3/run.log" 2>&1 || { tail -30 "$3/run.log" >&2; exit 1; }
+echo "banking-minio-fr: the DAG ran: $(grep -oE 'end task task_id=\w+' "$3/run.log" | sed 's/.*=//' | paste -sd' ')"
