@@ -85,6 +85,19 @@ import Testing
         await log.close()
     }
 
+    /// The way out of a name that no path holds.
+    @Test func aNameWithASlashCanBeDeleted() async throws {
+        let herder = ModelHerder(), router = Router(herder, RestOptions())
+        func ask(_ method: String, _ target: String) async -> HTTPResponse { await router.answer(HTTPRequest(method: method, target: target)) }
+        _ = try await herder.create("a/b", entries(["name": "a/b", "connector.class": "FileStreamSource", "file": "x", "topic": "t"]), initialState: .started)
+        #expect(await ask("DELETE", "/connectors/a%2Fb").status == 400)
+        let refused = await ask("GET", "/connectors/a%2Fb")
+        #expect(refused.status == 400 && text(refused).contains("append ?forward=true"))
+        #expect(await ask("GET", "/connectors/a%2fb?forward=true").status == 200)
+        #expect(await ask("DELETE", "/connectors/a%2Fb?forward=true").status == 204)
+        #expect(try await herder.connectors().isEmpty)
+    }
+
     /// Plays all exchanges and compares those that are not skipped; returns how many.
     private func play(_ herder: some Herder, directory: String, skipping isSkipped: (Exchange) -> Bool) async throws -> Int {
         let router = Router(herder, RestOptions())

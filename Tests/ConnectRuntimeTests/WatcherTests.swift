@@ -64,18 +64,6 @@ enum Secrets {
         }
     }
 
-    /// The way out of a name that no request can hold.
-    @Test func aFileTakesOverAConnectorOfRest() async throws {
-        let world = World()
-        try await withDirectory(world) { herder, directory in
-            _ = try await herder.create("a/b", entries(["connector.class": "Count", "until": "3", "topic": "r"]), initialState: .started)
-            try file(directory, "any.json", #"{"name": "a/b", "config": {"connector.class": "Count", "until": "4", "topic": "r"}}"#)
-            try await eventually { try await herder.info("a/b").config.contains(ConfigEntry("until", "4")) }
-            try FileManager.default.removeItem(atPath: directory + "/c.d/any.json")
-            try await eventually { await herder.connectors().isEmpty }
-        }
-    }
-
     @Test func aFileThatWentWhileTheWorkerWasAwayTakesItsConnectorWithIt() async throws {
         let world = World()
         try await withDirectory(world) { herder, directory in

@@ -38,7 +38,7 @@ struct Router: Sendable {
         var rawSegments = request.rawPath.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         if rawSegments.last == "" { rawSegments.removeLast() }
         guard request.rawPath.hasPrefix("/"), !rawSegments.contains("") else { return Self.ambiguous(request, "empty segment") }
-        // What workers send each other may name any connector.
+        // What was sent on by a worker, or says so, may name any connector.
         guard !request.parameters("forward").isEmpty || !rawSegments.contains(where: { $0.lowercased().contains("%2f") }) else {
             return Self.ambiguous(request, "path separator. \(Self.slashAdvice)")
         }
@@ -83,10 +83,9 @@ struct Router: Sendable {
         }
     }
 
-    /// What to do about a connector whose name no path can hold.
+    /// What to do about a connector whose name a path does not hold.
     static let slashAdvice =
-        "As in Kafka Connect, no request can name a connector with '/' in its name. To delete it, put a file with its name into connectors.d and remove the file; "
-        + "in a cluster, write a tombstone for the key connector-NAME to the config topic"
+        "As in Kafka Connect, a path with %2F is refused, so requests cannot name a connector with '/' in its name; append ?forward=true to the path, and they can"
 
     /// What Jetty, Kafka Connect's server, refuses before any route sees it. It writes a body for GET, HEAD and POST only.
     private static func ambiguous(_ request: HTTPRequest, _ part: String) -> HTTPResponse {
