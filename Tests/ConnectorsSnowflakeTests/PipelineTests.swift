@@ -4,6 +4,45 @@ import Testing
 
 /// The warehouse half of the banking pipelines: PostgreSQL into RAW tables with DATA and INGESTED_AT, by the real binary.
 @Suite(.serialized) struct PipelineTests {
+    /// `errors.tolerance` and the dead letter queue: a second sink takes the queue to a table.
+    @Test func aRecordTheTableDoesNotTakeIsInTheDeadLetterQueue() async throws {
+        try await withSnowflake { server in
+            try await withTemporaryDirectory { directory in
+                let id = UUID().uuidString.prefix(8).uppercased(), file = directory + "/lines.txt"
+                let lines = (0..<5).map { $0 == 3 ? "long " + String(repeating: "x", count: 2000) : "line \($0)" }
+                try Data(lines.map { $0 + "\n" }.joined().utf8).write(to: URL(fileURLWithPath: file))
+                let worker = try SluiceWorker(directory: directory)
+                try worker.configure("lines", ["connector.class": "FileStreamSource", "file": file, "topic": "lines"])
+                let base = [
+                    "connector.class": "com.snowflake.kafka.connector.SnowflakeSinkConnector", "snowflake.url.name": server.url,
+                    "snowflake.user.name": server.user, "snowflake.password": server.password, "snowflake.database.name": "D", "snowflake.schema.name": "S",
+                    "snowflake.warehouse.name": "W", "buffer.flush.time": "1", "snowflake.copy.interval.seconds": "0",
+                ]
+                try worker.configure(
+                    "good\(id)",
+                    base.merging([
+                        "topics": "lines", "snowflake.topic2table.map": "lines:GOOD_\(id)", "snowflake.variant.max.bytes": "1024", "errors.tolerance": "all",
+                        "errors.log.enable": "true", "errors.deadletterqueue.topic.name": "dead", "errors.deadletterqueue.context.headers.enable": "true",
+                        "errors.deadletterqueue.topic.replication.factor": "1",
+                    ]) { $1 })
+                try worker.configure(
+                    "dead\(id)",
+                    base.merging([
+                        "topics": "dead", "snowflake.topic2table.map": "dead:DEAD_\(id)", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+                        "header.converter": "org.apache.kafka.connect.storage.StringConverter",
+                    ]) { $1 })
+                try worker.start()
+                try await worker.wait("four lines are in one table and one in the other") {
+                    try server.rowsIfThere("GOOD_\(id)") == 4 && server.rowsIfThere("DEAD_\(id)") == 1
+                }
+                let dead = try server.sql(
+                    "SELECT RECORD_CONTENT::VARCHAR LIKE '%long xxx%', RECORD_METADATA:headers:\"__connect.errors.offset\"::VARCHAR FROM D.S.DEAD_\(id)")[0]
+                #expect(dead[0]?.lowercased() == "true" && dead[1] == "3", "\(dead)")
+                worker.stop()
+            }
+        }
+    }
+
     @Test func changesOfPostgresAreRowsOfTheWarehouse() async throws {
         try await withPostgres { database in
             try await withSnowflake { server in

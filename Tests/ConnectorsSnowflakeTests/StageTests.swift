@@ -2,6 +2,7 @@ import ConnectAPI
 import JSON
 import TestSupport
 import Testing
+import Transport
 
 @testable import ConnectorsSnowflake
 
@@ -32,6 +33,45 @@ import Testing
                 let place = ["endpoint": s3.endpoint, "bucket": bucket, "region": s3.region, "key": s3.accessKey, "secret": s3.secret]
                 try server.control("set", ["stage": mode, "masterKey": Self.key256, "s3": place])
                 try await load(SnowflakeHarness(server))
+            }
+        }
+    }
+
+    /// Larger than one request takes: the object is the file, and tells its digest.
+    @Test func aLargeFileGoesToS3InParts() async throws {
+        try await withSwiftS3 { s3 in
+            try await withSnowflake { server in
+                let bucket = uniqueBucket("large"), key = "test:tester"
+                func boto(_ code: String) throws {
+                    try Python.run(
+                        """
+                        import base64, boto3, hashlib, sys
+                        from botocore.config import Config
+                        c = boto3.client("s3", endpoint_url=sys.argv[1], aws_access_key_id="test:tester", aws_secret_access_key="testing", region_name="us-east-1", config=Config(s3={"addressing_style": "path"}))
+                        \(code)
+                        """, [s3.endpoint, bucket])
+                }
+                try boto("c.create_bucket(Bucket=sys.argv[2])")
+                #expect(s3.accessKey == key)
+                let place = ["endpoint": s3.endpoint, "bucket": bucket, "region": s3.region, "key": s3.accessKey, "secret": s3.secret]
+                try server.control("set", ["stage": "s3", "s3": place])
+                try server.sql("CREATE STAGE IF NOT EXISTS LARGE")
+                let session = try server.session(), pool = BlockingPool(threads: 4)
+                let stage = InternalStage("@D.S.LARGE", session: session, transport: HTTPTransport(), pool: pool, log: Logger("test"), onRetry: { _ in })
+                let body = [UInt8](repeating: 7, count: 33 << 20) + [UInt8](repeating: 9, count: 33 << 20)
+                try await stage.store("c/0-9.parquet", body)
+                try boto(
+                    """
+                    names = [o["Key"] for o in c.list_objects_v2(Bucket=sys.argv[2])["Contents"]]
+                    assert len(names) == 1 and names[0].endswith("c/0-9.parquet"), names
+                    found = c.get_object(Bucket=sys.argv[2], Key=names[0])
+                    data = found["Body"].read()
+                    assert len(data) == 66 << 20, len(data)
+                    assert base64.b64encode(hashlib.sha256(data).digest()).decode() == found["Metadata"]["sfc-digest"]
+                    assert "-" in found["ETag"], "not in parts"
+                    """)
+                await session.close()
+                pool.stop()
             }
         }
     }

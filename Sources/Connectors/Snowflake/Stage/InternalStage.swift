@@ -20,6 +20,8 @@ final class InternalStage: Stage {
     private let onRetry: @Sendable (String) -> Void
     private struct Kept: Sendable {
         let target: StageTarget
+        /// For targets on S3: its connections are used again.
+        let s3: S3Uploads?
         let until: ContinuousClock.Instant
     }
     private let kept = Mutex<[String: Kept]>([:])
@@ -54,40 +56,48 @@ final class InternalStage: Stage {
         ["snowflake.stage_refused", "s3.token_expired", "s3.access_denied", "s3.credentials_refused"].contains(error.code)
     }
 
-    private func target(_ directory: String, _ name: String, fresh: Bool) async throws -> StageTarget {
-        if !fresh, let known = kept.withLock({ $0[directory] }), known.until > .now { return known.target }
+    private func target(_ directory: String, _ name: String, fresh: Bool) async throws -> Kept {
+        if !fresh, let known = kept.withLock({ $0[directory] }), known.until > .now { return known }
         // Only the name is read of the file: it need not exist here.
         let sql = "PUT 'file:///\(name)' \(reference)/\(directory) AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=NONE OVERWRITE=TRUE PARALLEL=1"
         let target = try StageTarget(try await session.query(sql, "PUT to the stage \(reference)").data)
+        let found = Kept(target: target, s3: try s3(target.place), until: .now + .seconds(1800))
         if target.isReusable {
             kept.withLock { kept in
                 if kept.count > 1000 { kept.removeAll() }
-                kept[directory] = Kept(target: target, until: .now + .seconds(1800))
+                kept[directory] = found
             }
         }
-        return target
+        return found
     }
 
-    private func upload(_ target: StageTarget, _ name: String, _ plain: [UInt8]) async throws {
+    private func s3(_ target: StageTarget.Place) throws -> S3Uploads? {
+        guard case .s3(let bucket, _, let region, let endpoint, let accessKey, let secretKey, let token) = target else { return nil }
+        var place = S3Uploads.Place(bucket: bucket, region: region, endpoint: endpoint)
+        // A bare endpoint is Amazon's; one with a plain scheme is a server of a test.
+        place.pathStyle = endpoint?.hasPrefix("http://") == true
+        place.accessKey = accessKey
+        place.secretKey = secretKey
+        place.sessionToken = token.flatMap { $0.isEmpty ? nil : $0 }
+        place.proxy = proxy
+        return try S3Uploads(place, pool: pool, log: log, onRetry: onRetry)
+    }
+
+    private func upload(_ kept: Kept, _ name: String, _ plain: [UInt8]) async throws {
+        let target = kept.target
         let encrypted = try target.encryption.map { try EncryptedFile(plain, $0) }
         let body = encrypted?.body ?? plain
         let digest = Base64.encode(Hash.sha256(plain))
         switch target.place {
-        case .s3(let bucket, let prefix, let region, let endpoint, let accessKey, let secretKey, let token):
-            var place = S3Uploads.Place(bucket: bucket, region: region, endpoint: endpoint)
-            // A bare endpoint is Amazon's; one with a plain scheme is a server of a test.
-            place.pathStyle = endpoint?.hasPrefix("http://") == true
-            place.accessKey = accessKey
-            place.secretKey = secretKey
-            place.sessionToken = token.flatMap { $0.isEmpty ? nil : $0 }
-            place.proxy = proxy
+        case .s3(_, let prefix, _, _, _, _, _):
             var metadata = ["sfc-digest": digest]
             if let encrypted {
                 metadata["x-amz-key"] = encrypted.wrappedKey
                 metadata["x-amz-iv"] = encrypted.iv
                 metadata["x-amz-matdesc"] = encrypted.description
             }
-            try await S3Uploads(place, pool: pool, log: log, onRetry: onRetry).put(prefix + name, body, metadata: metadata)
+            guard let s3 = kept.s3 else { preconditionFailure("a target on S3 is kept with its uploads") }
+            try await s3.put(prefix + name, body, metadata: metadata)
         case .gcsPresigned(let url): try await put(url, googleHeaders(digest, encrypted), body)
         case .gcsToken(let base, let prefix, let token):
             try await put(base + encodedPath(prefix + name), googleHeaders(digest, encrypted) + [("Authorization", "Bearer \(token.value)")], body)

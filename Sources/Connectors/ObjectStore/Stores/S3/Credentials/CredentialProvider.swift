@@ -52,7 +52,7 @@ final class CredentialProvider: Sendable {
             }
             return state.found?.source != found?.source
         }
-        if isNew, let found { log.info("S3 credentials come from \(found.source)") }
+        if isNew, chain.configured == nil, let found { log.info("S3 credentials come from \(found.source)") }
     }
 
     /// The service called them expired: the next request asks anew.
