@@ -59,6 +59,14 @@ import Testing
         #expect(try await names(byField.merging(["partitioner.max.open.files": "2"]) { $1 }, three).count == 6)
     }
 
+    @Test func veryManyDirectoriesAreToldOfOnce() async throws {
+        let many = ManyDirectories(), lanes = (0..<2).map { Lane.Identity(partition: TopicPartition("t", $0), topic: "t") }
+        #expect((1...ManyDirectories.many).allSatisfy { many.warning($0, of: lanes[0]) == nil })
+        #expect(many.warning(101, of: lanes[0])?.contains("t-0") == true && many.warning(101, of: lanes[1]) == nil && many.warning(102, of: lanes[0]) == nil)
+        let other = Lane.Identity(partition: TopicPartition("u", 0), topic: "u")
+        #expect(many.warning(101, of: other) != nil)
+    }
+
     @Test func filesAreCutByTheirOwnRecords() async throws {
         let rows = (0..<10).map { (k: $0 % 5 == 0 ? "b" : "a", at: Int64?.none) }
         let settings = ["partitioner.class": "FieldPartitioner", "partition.field.name": "k", "file.max.records": "3"]

@@ -25,6 +25,9 @@ extension AivenS3SinkConnector {
                     return "\(store.place) is there"
                 })
         else { return }
-        await StoreExamination(store: store, prefix: "", expectsConditions: (try? configuration.plan.conditional) ?? true).run(doctor)
+        await StoreExamination(
+            store: store, prefix: "", expectsConditions: (try? configuration.plan.conditional) ?? true,
+            keepsLedger: (try? configuration.plan.keepsLedger) ?? false
+        ).run(doctor)
     }
 }

@@ -24,6 +24,9 @@ extension GCSSinkConnector {
                     return "\(store.place) is there and can be listed"
                 })
         else { return }
-        await StoreExamination(store: store, prefix: configuration.prefix, expectsConditions: (try? configuration.plan.conditional) ?? true).run(doctor)
+        await StoreExamination(
+            store: store, prefix: configuration.prefix, expectsConditions: (try? configuration.plan.conditional) ?? true,
+            keepsLedger: (try? configuration.plan.keepsLedger) ?? false
+        ).run(doctor)
     }
 }

@@ -26,6 +26,9 @@ extension S3SinkConnector {
                     try await store.prepare(); return "\(store.place) is there"
                 })
         else { return }
-        await StoreExamination(store: store, prefix: configuration.storeOptions.prefix, expectsConditions: configuration.conditionalWrites).run(doctor)
+        await StoreExamination(
+            store: store, prefix: configuration.storeOptions.prefix, expectsConditions: configuration.conditionalWrites,
+            keepsLedger: configuration.exactlyOnceMode == "ledger"
+        ).run(doctor)
     }
 }

@@ -6,10 +6,10 @@ final class ManyDirectories: Sendable {
     static let many = 100
     private let said = Mutex<Set<String>>([])
 
-    func opened(_ files: Int, of lane: Lane.Identity, _ log: Logger) {
-        guard files == Self.many + 1, said.withLock({ $0.insert(lane.topic).inserted }) else { return }
-        log.warn(
+    /// What there is to say of a lane that has this many files open now; nil: nothing, or it was said.
+    func warning(_ files: Int, of lane: Lane.Identity) -> String? {
+        guard files == Self.many + 1, said.withLock({ $0.insert(lane.topic).inserted }) else { return nil }
+        return
             "\(lane.partition) has files open in more than \(Self.many) directories: files will be many and small. Divide records by fewer values (partition.field.name, path.format, file.name.template), or give files more time (file.max.age.ms, flush.size)"
-        )
     }
 }

@@ -239,7 +239,7 @@ final class PartitionWriter {
         if lane.closed != nil, let times = placed.times, let stretch = lane.partitioner.stretch(at: times[first]) {
             lane.closed?.wait(directory, end: stretch.end)
         }
-        context.manyDirectories.opened(lane.open.count + 1, of: lane.identity, context.uploads.log)
+        if let warning = context.manyDirectories.warning(lane.open.count + 1, of: lane.identity) { context.uploads.log.warn(warning) }
         return OpenFile(identity, openedAt: now)
     }
 

@@ -5,6 +5,7 @@ struct StoreExamination {
     let store: any ObjectStore
     let prefix: String
     let expectsConditions: Bool
+    let keepsLedger: Bool
 
     func run(_ doctor: any Doctor) async {
         let key = "\(prefix)_sluice/doctor-\(String(UInt64.random(in: 0...UInt64.max), radix: 16))", body = Array("written by sluice doctor".utf8)
@@ -53,6 +54,18 @@ struct StoreExamination {
             let upload = try await store.beginUpload(key + "-large", attributes)
             await store.abort(upload)
             return "begun and dropped"
+        }
+        if keepsLedger {
+            await doctor.step("ledger") {
+                let upload = try await store.beginUpload(key + "-set", attributes), part = try await store.uploadPart(upload, number: 1, offset: 0, body)
+                let sealed = try await store.seal(upload, [part], attributes)
+                guard try await store.head(key + "-set") == nil else { throw ConnectorError("doctor.sealed", .stop, "\(key)-set is visible too early") }
+                guard try await store.complete(sealed.upload, sealed.parts, sealed.attributes, ifAbsent: true) == .stored,
+                    try await store.read(key + "-set", 0..<Int64(body.count)) == body
+                else { throw ConnectorError("doctor.sealed", .stop, "\(key)-set did not become visible as written") }
+                try await store.delete(key + "-set")
+                return "a file becomes visible when its set is committed"
+            }
         }
         await doctor.step("delete") {
             try await store.delete(key)
