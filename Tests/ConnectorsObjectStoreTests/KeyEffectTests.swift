@@ -77,6 +77,16 @@ import Testing
         }
     }
 
+    @Test func everyFileMayHaveAnUUID() async throws {
+        let rows = (0..<5).map { _ in (k: "x", at: Int64?.none) }
+        var seen: [String] = []
+        for _ in 0..<2 {
+            let stored = try await store(["flush.size": "1", "file.name.template": "{{uuid}}.json"], rows)
+            seen += stored.objects.keys.map { String($0.dropFirst("topics/".count).dropLast(".json".count)) }
+        }
+        #expect(Set(seen).count == 10 && seen.allSatisfy { UUID(uuidString: $0) != nil && Array($0)[14] == "4" && "89ab".contains(Array($0)[19]) }, "\(seen)")
+    }
+
     @Test func aTimeThatIsMissingHasAFallback() async throws {
         let settings = [
             "partitioner.class": "DailyPartitioner", "timezone": "UTC", "timestamp.extractor": "RecordField", "timestamp.field": "at", "path.format": "",

@@ -40,6 +40,7 @@ import TestSupport
             "partitioner.class": "TimeBasedPartitioner", "path.format": "'at'=HH-mm-ss-SSS", "partition.duration.ms": "50", "timezone": "UTC",
             "timestamp.extractor": "Wallclock",
         ], ["file.name.template": "{{topic}}/{{counter}}.json"], ["file.name.template": "{{table}}/{{timestamp:format=HHmmss}}.json"],
+        ["file.name.template": "{{topic}}/{{uuid}}.json"],
         ["partitioner.class": "FieldPartitioner", "partition.field.name": "k"], ["store.kafka.headers": "true", "headers.format.class": "JsonFormat"],
     ]
 

@@ -46,7 +46,7 @@ import TestSupport
             ("{{topic", "not closed"), ("{{}}", "no name"), ("{{topic:}}", "no parameter"), ("{{topic:padding=true}}", "no parameter"),
             ("{{partition:padding=yes}}", "padding=true"), ("{{partition:width=3}}", "padding=true"), ("{{timestamp}}", "yyyy|MM|dd|HH"),
             ("{{timestamp:unit=mm}}", "yyyy|MM|dd|HH"), ("{{timestamp:format=}}", "yyyy|MM|dd|HH"), ("{{timestamp:format=qq}}", "q"), ("plain", "no variable"),
-            ("{{end_offset}}", "start_offset"), ("{{uuid}}", "start_offset"), ("{{nonsense}}", "not known"), ("{{field:}}", "field"),
+            ("{{end_offset}}", "start_offset"), ("{{uuid:x}}", "no parameter"), ("{{nonsense}}", "not known"), ("{{field:}}", "field"),
         ] {
             let mistake = #expect(throws: NameTemplate.Mistake.self, "\(template)") { _ = try NameTemplate(template, zone: .utc, dividing: true) }
             #expect(mistake?.description.contains(word) == true, "\(template): \(mistake?.description ?? "")")

@@ -141,7 +141,7 @@ extension AivenFileConfiguration {
             plan.keepLedger()
         } else if !naming.isMetAgain {
             plan.warnings.append(
-                "The names of file.name.template depend on the wall clock or a counter, so that after a crash the records of files that were stored last may be stored once more; names of {{start_offset}} and record times (file.name.timestamp.source=EVENT) are met again, and with exactly.once.mode=ledger any name is stored once"
+                "The names of file.name.template depend on the wall clock, a counter or chance, so that after a crash the records of files that were stored last may be stored once more; names of {{start_offset}} and record times (file.name.timestamp.source=EVENT) are met again, and with exactly.once.mode=ledger any name is stored once"
             )
         }
         return plan

@@ -6,7 +6,7 @@ struct AivenFileConfiguration: ConfigurationSection {
     @Field(
         "file.name.template",
         doc:
-            "The name of files: {{topic}}, {{partition:padding=true}}, {{start_offset:padding=true}}, {{timestamp:unit=yyyy}}, {{key}}; also {{table}}, {{date}}, {{timestamp:format=yyyy-MM-dd}}, {{field:path}}, {{counter}}. Default: {{topic}}-{{partition}}-{{start_offset}} and the extension of the compression",
+            "The name of files: {{topic}}, {{partition:padding=true}}, {{start_offset:padding=true}}, {{timestamp:unit=yyyy}}, {{key}}; also {{table}}, {{date}}, {{timestamp:format=yyyy-MM-dd}}, {{field:path}}, {{counter}}, {{uuid}}. Default: {{topic}}-{{partition}}-{{start_offset}} and the extension of the compression",
         group: "File") var nameTemplate: String?
     @Field(
         "file.max.records", default: "0", doc: "Records of a file after which it is stored; 0: no limit", group: "File",

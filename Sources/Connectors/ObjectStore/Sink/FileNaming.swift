@@ -26,17 +26,21 @@ struct FileNaming: Sendable {
     var usesWallClock: Bool { if case .wallclock = times { true } else { false } }
 
     /// A name depends on its file's first record alone, so that it is met again when the records are read again.
-    var isMetAgain: Bool { template.map { !$0.countsFiles && !(usesWallClock && $0.hasTimes) } ?? true }
+    var isMetAgain: Bool { template.map { !$0.countsFiles && !$0.drawsNames && !(usesWallClock && $0.hasTimes) } ?? true }
 
     /// No two files may ever have one name: what a ledger lists is made visible later, and then there is no other choice.
     var isUnique = false
 
     /// The names a file may have, in the order they are tried: a template may give two files one name, then the second is told apart by
-    /// partition and offset. `counter` counts the files of a task from 0.
-    func names(topic: String, partition: Int32, directory: String, start: Int64, time: Int64, counter: Int = 0) -> [String] {
+    /// partition and offset. `counter` counts the files of a task from 0; `uuid` is a file's own.
+    func names(
+        topic: String, partition: Int32, directory: String, start: Int64, time: Int64, counter: Int = 0, uuid: @autoclosure () -> String = ""
+    ) -> [String] {
         let prefix = self.prefix
         if let template {
-            let name = prefix + template.text(topic: topic, partition: partition, directory: directory, start: start, timestamp: time, counter: counter)
+            let name =
+                prefix
+                + template.text(topic: topic, partition: partition, directory: directory, start: start, timestamp: time, counter: counter, uuid: uuid())
             if isUnique, template.tellsFilesApart { return [name] }
             let dot = name.lastIndex(of: "/").map { name[$0...].firstIndex(of: ".") ?? name.endIndex } ?? name.firstIndex(of: ".") ?? name.endIndex
             let toldApart = "\(name[..<dot])-\(partition)-\(start)\(name[dot...])"

@@ -25,7 +25,7 @@ struct FileTransfer {
     private var names: [String] {
         context.naming.names(
             topic: file.topic, partition: file.partition.partition, directory: file.directory, start: file.start, time: file.nameTime,
-            counter: file.number - 1)
+            counter: file.number - 1, uuid: context.uuid(file.number))
     }
 
     /// `stop` ends the steps: no more are wanted.

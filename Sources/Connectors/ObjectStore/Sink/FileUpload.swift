@@ -12,9 +12,18 @@ struct UploadContext: Sendable {
     /// nil: objects get no tags.
     let tags: ObjectTags?
     let queue = UploadQueue()
+    /// The task's own: files' UUIDs differ from each other, and from those of any other task.
+    private let random = (UInt64.random(in: 0...UInt64.max), UInt64.random(in: 0...UInt64.max))
     let progress: UploadProgress
     let metrics: SinkMetrics
     let log: Logger
+
+    /// The UUID of a file of the task, always the same.
+    func uuid(_ number: Int) -> String {
+        // Variant 1, version 4, by RFC 9562.
+        let high = random.0 & ~0xF000 | 0x4000, low = (random.1 &+ UInt64(truncatingIfNeeded: number)) & ~(3 << 62) | 2 << 62
+        return UUIDText.string([high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } })
+    }
 
     /// The size of a part. It doubles every thousand parts, since an object has at most ten thousand.
     func partSize(number: Int) -> Int { partSize << min((number - 1) / 1000, 9) }

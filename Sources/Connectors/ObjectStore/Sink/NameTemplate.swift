@@ -4,7 +4,7 @@ import ConnectAPI
 ///
 /// The variables and parameters are those of Aiven's connectors, and ours. A variable is one of two kinds:
 ///
-///     of the file     topic, table, partition, start_offset, counter, directory, timestamp finer than an hour
+///     of the file     topic, table, partition, start_offset, counter, uuid, directory, timestamp finer than an hour
 ///     of the record   key, field:<path>, date, timestamp no finer than an hour: they divide records among files (`TemplateGroups`)
 ///
 /// With `dividing: false` (a partitioner divides the records) every timestamp is that of the file's first record.
@@ -18,7 +18,7 @@ struct NameTemplate: Sendable {
 
     private enum Part: Sendable {
         case text(String)
-        case topic, table, directory, counter
+        case topic, table, directory, counter, uuid
         case partition(padded: Bool)
         case startOffset(padded: Bool)
         case timestamp(PathFormat)
@@ -59,7 +59,7 @@ struct NameTemplate: Sendable {
     }
 
     private static let known =
-        "use topic, table, partition, start_offset, key, timestamp:unit=yyyy, timestamp:format=yyyy-MM-dd, date, field:<path> or counter"
+        "use topic, table, partition, start_offset, key, timestamp:unit=yyyy, timestamp:format=yyyy-MM-dd, date, field:<path>, counter or uuid"
 
     /// `name:parameter=value`, blanks around it dropped.
     private struct Variable {
@@ -98,6 +98,7 @@ struct NameTemplate: Sendable {
         case "topic": return try bare(.topic)
         case "table": return try bare(.table)
         case "counter": return try bare(.counter)
+        case "uuid": return try bare(.uuid)
         case "directory" where !dividing: return try bare(.directory)
         case "partition": return (.partition(padded: try variable.isPadded), nil)
         case "start_offset": return (.startOffset(padded: try variable.isPadded), nil)
@@ -121,10 +122,10 @@ struct NameTemplate: Sendable {
             return (nil, .field(variable.parameter.split(separator: ".").map(String.init)))
         case "key", "field":
             throw Mistake(description: "{{\(variable.name)}} divides records, which partitioner.class does here: use FieldPartitioner and {{directory}}")
-        case "end_offset", "uuid":
+        case "end_offset":
             throw Mistake(
                 description:
-                    "{{\(variable.name)}} cannot be used: after a crash a file is looked for under its name, which therefore must be told from its first record. {{start_offset}} makes names unique"
+                    "{{end_offset}} cannot be used: a file's bytes are sent, and looked for after a crash, under a name that is told from its first record. {{start_offset}} makes names unique; a file's metadata have its end (kafka-end)"
             )
         default: throw Mistake(description: "{{\(variable.name)}} is not known; \(known)")
         }
@@ -137,7 +138,7 @@ struct NameTemplate: Sendable {
         groups.contains(.key)
             && !parts.contains { part in
                 switch part {
-                case .startOffset, .counter, .timestamp: true
+                case .startOffset, .counter, .uuid, .timestamp: true
                 case .group(let i): if case .time = groups[i] { true } else { false }
                 case .text, .topic, .table, .directory, .partition: false
                 }
@@ -146,18 +147,21 @@ struct NameTemplate: Sendable {
 
     /// No two files of a topic have one name: an offset begins one file.
     var tellsFilesApart: Bool {
-        parts.contains { if case .partition = $0 { true } else { false } } && parts.contains { if case .startOffset = $0 { true } else { false } }
+        drawsNames || parts.contains { if case .partition = $0 { true } else { false } } && parts.contains { if case .startOffset = $0 { true } else { false } }
     }
 
     /// The name depends on more than the file's first record: it is not met again after a restart.
     var countsFiles: Bool { parts.contains { if case .counter = $0 { true } else { false } } }
+    var drawsNames: Bool { parts.contains { if case .uuid = $0 { true } else { false } } }
 
     var hasTimes: Bool {
         parts.contains { if case .timestamp = $0 { true } else { false } } || groups.contains { if case .time = $0 { true } else { false } }
     }
 
-    /// `counter` counts the files of a task from 0.
-    func text(topic: String, partition: Int32, directory: String, start: Int64, timestamp: Int64, counter: Int = 0) -> String {
+    /// `counter` counts the files of a task from 0; `uuid` is a file's own.
+    func text(
+        topic: String, partition: Int32, directory: String, start: Int64, timestamp: Int64, counter: Int = 0, uuid: @autoclosure () -> String = ""
+    ) -> String {
         let texts = groups.isEmpty ? [] : directory.split(separator: Self.separator, omittingEmptySubsequences: false)
         return parts.map { part in
             switch part {
@@ -166,6 +170,7 @@ struct NameTemplate: Sendable {
             case .table: topic.split(separator: ".").last.map(String.init) ?? topic
             case .directory: directory
             case .counter: String(counter)
+            case .uuid: uuid()
             case .partition(let padded): padded ? pad(Int64(partition), 10) : String(partition)
             case .startOffset(let padded): padded ? pad(start, 20) : String(start)
             case .timestamp(let format): format.text(localMilliseconds: timestamp &+ zone.offset(at: timestamp))
