@@ -22,9 +22,10 @@ struct Oracle {
         try add(name, bytes, rows: rows, options, duckdb: duckdb, groups: groups, schema: schema, queries: queries, metadata: metadata)
     }
 
+    /// `joined`: the file has no page index, and its codecs may differ.
     mutating func add(
         _ name: String, _ bytes: [UInt8], rows: [Any]?, _ options: ParquetOptions, duckdb: Bool = true, groups: [Int]? = nil,
-        schema: String? = nil, queries: [String: String] = [:], metadata: [(key: String, value: String)] = []
+        schema: String? = nil, queries: [String: String] = [:], metadata: [(key: String, value: String)] = [], joined: Bool = false
     ) throws {
         try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/\(name).parquet"))
         let codec: String =
@@ -34,7 +35,7 @@ struct Oracle {
             default: options.codec.rawValue
             }
         var entry: [String: Any] = [
-            "options": ["checksums": options.checksums, "statistics": options.statistics, "codec": codec, "duckdb": duckdb]
+            "options": ["checksums": options.checksums, "statistics": options.statistics, "codec": codec, "duckdb": duckdb, "joined": joined]
                 as [String: Any],
             "queries": queries, "metadata": Dictionary(metadata.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }),
         ]

@@ -1,4 +1,4 @@
-/// Thrift's compact protocol, reading only as much as a footer's key-value pairs need: fields are taken or skipped.
+/// Thrift's compact protocol, reading only as much as a footer asks for: fields are taken, taken as they are, or skipped.
 /// Malformed bytes throw; nothing traps, and no length is believed before it is compared with what is there.
 /// Source: Apache Thrift, thrift-compact-protocol.md.
 struct ThriftReader {
@@ -33,7 +33,8 @@ struct ThriftReader {
         throw Malformed()
     }
 
-    private mutating func zigzag() throws(Malformed) -> Int64 {
+    /// An i16, i32 or i64.
+    mutating func integer() throws(Malformed) -> Int64 {
         let value = try varint()
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
@@ -43,6 +44,13 @@ struct ThriftReader {
         guard count <= UInt64(bytes.endIndex - at) else { throw Malformed() }
         defer { at += Int(count) }
         return bytes[at..<at + Int(count)]
+    }
+
+    /// The bytes of a value of this kind, as they are. A boolean of a structure has none: its kind is its value.
+    mutating func raw(_ kind: Kind) throws(Malformed) -> ArraySlice<UInt8> {
+        let start = at
+        try skip(kind, depth: 0)
+        return bytes[start..<at]
     }
 
     /// The element kind and count of a list or set.
@@ -62,7 +70,7 @@ struct ThriftReader {
             guard let kind = Kind(rawValue: head & 15) else { throw Malformed() }
             if kind == .stop { return }
             if head >> 4 == 0 {
-                guard let next = Int16(exactly: try zigzag()) else { throw Malformed() }
+                guard let next = Int16(exactly: try integer()) else { throw Malformed() }
                 id = next
             } else {
                 id &+= Int16(head >> 4)
@@ -99,7 +107,7 @@ struct ThriftReader {
                 let head = try byte()
                 guard let kind = Kind(rawValue: head & 15) else { throw Malformed() }
                 if kind == .stop { return }
-                if head >> 4 == 0 { _ = try zigzag() }
+                if head >> 4 == 0 { _ = try integer() }
                 try skip(kind, depth: depth + 1)
             }
         }

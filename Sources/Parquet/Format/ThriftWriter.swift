@@ -1,4 +1,4 @@
-/// Thrift's compact protocol, writing only: the encoding of Parquet's page headers, page index and footer.
+/// Thrift's compact protocol, writing only: the encoding of Parquet's page headers, page index and footer, also of one made out of others.
 /// Source: Apache Thrift, thrift-compact-protocol.md.
 struct ThriftWriter: ~Copyable {
     private(set) var buffer = ByteBuffer()
@@ -57,19 +57,19 @@ struct ThriftWriter: ~Copyable {
         binary(value)
     }
 
-    mutating func structure(_ id: Int16, _ body: (inout ThriftWriter) -> Void) {
+    mutating func structure<Failure>(_ id: Int16, _ body: (inout ThriftWriter) throws(Failure) -> Void) throws(Failure) {
         header(id, Kind.structure)
-        element(body)
+        try element(body)
     }
 
     /// A struct without fields: how unions say which of their plain members they are.
     mutating func emptyStructure(_ id: Int16) { structure(id) { _ in } }
 
     /// The body of a top-level struct or of a list's element, with its stop byte.
-    mutating func element(_ body: (inout ThriftWriter) -> Void) {
+    mutating func element<Failure>(_ body: (inout ThriftWriter) throws(Failure) -> Void) throws(Failure) {
         outer.append(lastField)
         lastField = 0
-        body(&self)
+        try body(&self)
         buffer.append(0)
         lastField = outer.removeLast()
     }
@@ -82,6 +82,20 @@ struct ThriftWriter: ~Copyable {
             buffer.append(0xF0 | kind)
             buffer.append(varint: UInt64(count))
         }
+    }
+
+    /// The head of a list of structures; an `element` each follows.
+    mutating func structures(_ id: Int16, count: Int) { list(id, Kind.structure, count: count) }
+
+    /// A value as another footer has it.
+    mutating func raw(_ id: Int16, _ kind: ThriftReader.Kind, _ bytes: some Collection<UInt8>) {
+        header(id, kind.rawValue)
+        append(bytes)
+    }
+
+    /// Bytes that are Thrift already.
+    mutating func append(_ bytes: some Collection<UInt8>) {
+        if bytes.withContiguousStorageIfAvailable({ buffer.append(UnsafeRawBufferPointer($0)) }) == nil { for byte in bytes { buffer.append(byte) } }
     }
 
     mutating func structures<T>(_ id: Int16, _ items: [T], _ body: (inout ThriftWriter, T) -> Void) {

@@ -90,9 +90,6 @@ enum StoredFile: Sendable, Equatable {
     case foreign
     case file(FileFacts)
 
-    /// Most footers fit; a longer one is read once more.
-    private static let tailBytes: Int64 = 64 << 10
-
     static func look(at key: String, in store: any ObjectStore) async throws -> StoredFile {
         guard let object = try await store.head(key) else { return .absent }
         var metadata = object.metadata
@@ -105,14 +102,23 @@ enum StoredFile: Sendable, Equatable {
     }
 
     private static func footer(of key: String, _ size: Int64, _ store: any ObjectStore) async throws -> [String: String] {
-        var wanted = min(size, tailBytes)
-        while let tail = try await store.read(key, size - wanted..<size) {
-            switch FooterPairs.read(tail, fileSize: size) {
-            case .pairs(let pairs): return pairs
+        guard let footer = try await store.footer(of: key, size) else { return [:] }
+        return Dictionary(footer.pairs.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+    }
+}
+
+extension ObjectStore {
+    /// The footer of a Parquet file of this size; nil: it has none, or is gone.
+    func footer(of key: String, _ size: Int64) async throws -> ParquetFooter? {
+        // Most footers fit; a longer one is read once more.
+        var wanted = min(size, 64 << 10)
+        while let tail = try await read(key, size - wanted..<size) {
+            switch ParquetFooter.read(tail, fileSize: size) {
+            case .footer(let footer): return footer
             case .needs(let bytes) where Int64(bytes) > wanted: wanted = Int64(bytes)
-            case .needs, .notParquet: return [:]
+            case .needs, .notParquet: return nil
             }
         }
-        return [:]
+        return nil
     }
 }
