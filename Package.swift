@@ -114,6 +114,8 @@ if Context.environment["SLUICE_FUZZ"] != nil {
     package.products.append(.library(name: "Fuzz", type: .dynamic, targets: ["Fuzz"]))
     package.targets.append(
         .target(
-            name: "Fuzz", dependencies: ["Avro", "ConnectAPI", "ConnectRuntime", "ConnectorsPostgres", "JSON", "JavaRegex"], path: "Tests/Fuzz",
-            exclude: ["Seeds"], swiftSettings: strict))
+            name: "Fuzz",
+            dependencies: [
+                "Avro", "ConnectAPI", "ConnectRuntime", "ConnectorsObjectStore", "ConnectorsPostgres", "JSON", "JavaRegex", "Parquet",
+            ], path: "Tests/Fuzz", exclude: ["Seeds"], swiftSettings: strict))
 }

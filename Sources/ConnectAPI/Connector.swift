@@ -171,7 +171,8 @@ public protocol SinkTask {
     /// offsets the log may commit, for the partitions where they moved: every record before them is in the destination
     /// (Invariant 4).
     mutating func flush(_ reason: FlushReason) async throws -> [TopicPartition: Int64]
-    /// The log has committed these offsets that `flush` returned: what was kept in case they were read again may go. Nothing by default.
+    /// The log has committed these offsets: what was kept in case they were read again may go. They are those that `flush` returned and, after `open`,
+    /// those of an earlier run. Nothing by default.
     mutating func committed(_ offsets: [TopicPartition: Int64]) async
     /// Gives partitions up: after the last `flush(.closing)`. Drops what is buffered for them.
     mutating func close(_ partitions: [TopicPartition]) async

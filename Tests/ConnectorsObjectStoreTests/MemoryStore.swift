@@ -8,6 +8,8 @@ final class MemoryStore: ObjectStore {
     struct Object: Sendable {
         var body: [UInt8]
         var metadata: [String: String]
+        /// Wall-clock milliseconds; a test may move them back.
+        var modified: Int64
     }
     private struct State {
         var objects: [String: Object] = [:]
@@ -15,6 +17,10 @@ final class MemoryStore: ObjectStore {
         var counter = 0
     }
     private let state = Mutex(State())
+    /// A listing of several pages is not of one moment.
+    private let pageSize: Int
+
+    init(pageSize: Int = .max) { self.pageSize = pageSize }
 
     var place: String { "memory" }
     var completesMetadata: Bool { false }
@@ -26,7 +32,7 @@ final class MemoryStore: ObjectStore {
     func put(_ key: String, _ body: [UInt8], _ attributes: ObjectAttributes, ifAbsent: Bool) async throws -> PutOutcome {
         state.withLock { state in
             if ifAbsent, state.objects[key] != nil { return .exists }
-            state.objects[key] = Object(body: body, metadata: attributes.metadata)
+            state.objects[key] = Object(body: body, metadata: attributes.metadata, modified: WallClock.milliseconds)
             return .stored
         }
     }
@@ -48,7 +54,8 @@ final class MemoryStore: ObjectStore {
         state.withLock { state in
             guard let open = state.uploads[upload.id] else { return .stored }
             if ifAbsent, state.objects[upload.key] != nil { return .exists }
-            state.objects[upload.key] = Object(body: parts.flatMap { open.parts[$0.number] ?? [] }, metadata: open.attributes.metadata)
+            state.objects[upload.key] = Object(
+                body: parts.flatMap { open.parts[$0.number] ?? [] }, metadata: open.attributes.metadata, modified: WallClock.milliseconds)
             state.uploads[upload.id] = nil
             return .stored
         }
@@ -66,8 +73,14 @@ final class MemoryStore: ObjectStore {
         }
     }
 
-    func list(_ prefix: String, limit: Int) async throws -> [String] {
-        state.withLock { Array($0.objects.keys.filter { $0.hasPrefix(prefix) }.sorted().prefix(limit)) }
+    func page(_ prefix: String, after next: String?, limit: Int) async throws -> ObjectPage {
+        state.withLock { state in
+            let keys = state.objects.keys.filter { key in key.hasPrefix(prefix) && (next.map { key > $0 } ?? true) }.sorted()
+            let page = keys.prefix(min(limit, pageSize)).map {
+                ObjectEntry(key: $0, size: Int64(state.objects[$0]!.body.count), modified: state.objects[$0]!.modified)
+            }
+            return ObjectPage(entries: page, next: page.count < keys.count ? page.last?.key : nil)
+        }
     }
 
     func delete(_ key: String) async throws { state.withLock { _ = $0.objects.removeValue(forKey: key) } }
@@ -93,6 +106,8 @@ final class FaultyStore: ObjectStore {
     }
 
     struct Dead: Error {}
+
+    var isDead: Bool { state.withLock { $0.isDead } }
 
     /// As if the process were gone.
     func die() { state.withLock { $0.isDead = true } }
@@ -151,7 +166,9 @@ final class FaultyStore: ObjectStore {
     func abort(_ upload: Upload) async { if (try? fate()) != nil { await base.abort(upload) } }
     func head(_ key: String) async throws -> ObjectInfo? { try await pass { try await base.head(key) } }
     func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]? { try await pass { try await base.read(key, range) } }
-    func list(_ prefix: String, limit: Int) async throws -> [String] { try await pass { try await base.list(prefix, limit: limit) } }
+    func page(_ prefix: String, after next: String?, limit: Int) async throws -> ObjectPage {
+        try await pass { try await base.page(prefix, after: next, limit: limit) }
+    }
     func delete(_ key: String) async throws { try await pass { try await base.delete(key) } }
 }
 

@@ -155,6 +155,8 @@ final class JitterStore: ObjectStore {
     func abort(_ upload: Upload) async { await base.abort(upload) }
     func head(_ key: String) async throws -> ObjectInfo? { try await pass { try await base.head(key) } }
     func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]? { try await pass { try await base.read(key, range) } }
-    func list(_ prefix: String, limit: Int) async throws -> [String] { try await pass { try await base.list(prefix, limit: limit) } }
+    func page(_ prefix: String, after next: String?, limit: Int) async throws -> ObjectPage {
+        try await pass { try await base.page(prefix, after: next, limit: limit) }
+    }
     func delete(_ key: String) async throws { try await pass { try await base.delete(key) } }
 }

@@ -4,8 +4,10 @@ import JavaRegex
 
 @testable import Avro
 @testable import ConnectRuntime
+@testable import ConnectorsObjectStore
 @testable import ConnectorsPostgres
 @testable import JSON
+@testable import Parquet
 
 /// What libFuzzer calls with bytes it invents, guided by the code they reach. Built and run by `scripts/fuzz.sh`, and by nothing else.
 ///
@@ -96,6 +98,31 @@ private let targets: [String: @Sendable (UnsafeRawBufferPointer) -> Void] = [
     "time-zone": { bytes in
         guard let rules = TimeZoneRules(tzif: Array(bytes)) else { return }
         for time: Int64 in [.min, -86_400_000, 0, 1_700_000_000_000, 10_000_000_000_000, .max] { _ = rules.instant(local: time) }
+    },
+    "parquet-footer": { bytes in
+        // The end of a file of four times its length, joined with itself: what is copied lies in the file, and the new footer is one too.
+        let size = Int64(bytes.count) * 4
+        guard case .footer(let footer) = ParquetFooter.read(Array(bytes), fileSize: size) else { return }
+        var join = ParquetJoin(like: footer)
+        for _ in 0..<2 {
+            guard let range = try? join.add(footer) else { return }
+            guard range.lowerBound == 4, 4...size ~= range.upperBound else { fatalError("\(range) is not in a file of \(size) bytes") }
+        }
+        let end = join.finish(footer.pairs)
+        guard case .footer(let joined) = ParquetFooter.read(end, fileSize: join.byteCount + Int64(end.count)), joined.rows == join.rows,
+            joined.layout == footer.layout, joined.pairs.elementsEqual(footer.pairs, by: { $0 == $1 })
+        else { fatalError("the footer of a joined file does not come back") }
+        var again = ParquetJoin(like: joined)
+        guard (try? again.add(joined)) != nil else { fatalError("a joined file cannot be joined") }
+    },
+    "compaction-plan": { bytes in
+        guard let plan = CompactionPlan(Array(bytes)) else { return }
+        _ = plan.metadata
+        guard CompactionPlan(plan.json) == plan else { fatalError("a plan does not come back") }
+    },
+    "ledger-entry": { bytes in
+        guard let entry = LedgerEntry(Array(bytes)) else { return }
+        guard LedgerEntry(entry.json) == entry else { fatalError("an entry does not come back") }
     },
     "regex": { bytes in
         let parts = bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 2, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }

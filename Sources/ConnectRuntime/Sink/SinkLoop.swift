@@ -111,6 +111,7 @@ struct SinkLoop<Sink: SinkTask> {
             starts[partition] = offset
         }
         try await consumer.start(starts)
+        if !committed.isEmpty { await task.committed(committed) }
         counters.update { $0.partitions = progress.all.count }
     }
 

@@ -135,6 +135,7 @@ extension AivenFileConfiguration {
         plan.maxUncommitted = maxUncommitted
         plan.retryBackoff = kafkaRetryBackoff ?? 5000
         plan.flushOnStop = flushOnStop
+        plan.compaction = compaction.policy
         if isSchemaless, isParquet || isAvro { plan.schemaless = isParquet && parquet.schemalessIsText ? .text : .columns }
         if dropsPartitionFields { plan.droppedFields = DirectoryColumns.names(prefix + template.sample) }
         if keepsLedger {

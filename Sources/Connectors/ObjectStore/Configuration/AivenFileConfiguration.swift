@@ -43,6 +43,8 @@ struct AivenFileConfiguration: ConfigurationSection {
         check: .atLeast(1)) var maxUncommitted: Int64
     @Field("flush.on.stop", default: "true", doc: "Store the records that are still buffered when the task stops", group: "Sluice") var flushOnStop: Bool
 
+    let compaction = CompactionConfiguration()
+
     // MARK: Contents
     @Field(
         "format.output.type", default: "csv", doc: "What files are: csv, json (one array a file), jsonl (one record a line), parquet or avro", group: "Format",

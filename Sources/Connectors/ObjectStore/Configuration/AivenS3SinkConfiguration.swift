@@ -71,6 +71,7 @@ public struct AivenS3SinkConfiguration: ConnectConfiguration {
                     accessKey == nil ? "aws.access.key.id" : "aws.secret.access.key",
                     "aws.access.key.id and aws.secret.access.key must be given together, or neither"))
         }
+        findings += files.compaction.findings(try? plan)
         if roleARN != nil, roleSessionName == nil {
             findings.append(Diagnostic("aws.sts.role.session.name", "aws.sts.role.arn needs aws.sts.role.session.name"))
         }

@@ -76,6 +76,7 @@ public struct GCSSinkConfiguration: ConnectConfiguration {
 
     public func crossCheck() -> [Diagnostic] {
         var findings = files.findings(fields: fields, compression: compression, prefix: prefix) + trust.findings
+        findings += files.compaction.findings(try? plan)
         let given = [credentialsPath != nil, credentialsJSON != nil, credentialsDefault != nil].count { $0 }
         if given > 1 {
             findings.append(

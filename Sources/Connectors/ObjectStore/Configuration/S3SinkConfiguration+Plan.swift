@@ -19,6 +19,7 @@ extension S3SinkConfiguration {
             plan.watermarkInterval = watermarkInterval
             plan.manifestDelay = manifestDelay
             plan.schemaless = schemaless
+            plan.compaction = compaction.policy
             plan.reportsNulls = reportNullValues && deadLetterTopic?.isEmpty == false && errorsTolerance == "all"
             if dropsPartitionFields { plan.droppedFields = try directoryColumns }
             if exactlyOnceMode == "ledger" { plan.keepLedger() }

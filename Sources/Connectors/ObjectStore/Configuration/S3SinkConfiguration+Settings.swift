@@ -62,6 +62,7 @@ extension S3SinkConfiguration {
         if exactlyOnceMode == "ledger", !conditionalWrites {
             findings.append(Diagnostic("exactly.once.mode", "A ledger needs enable.conditional.writes=true: its entries are created only where there is none"))
         }
+        findings += compaction.findings(try? plan)
         if !storageClass.name.hasSuffix("S3Storage") {
             findings.append(
                 Diagnostic("storage.class", "Value must be io.confluent.connect.s3.storage.S3Storage; a local directory is chosen by store.url=file:///path"))

@@ -153,6 +153,7 @@ public struct S3SinkConfiguration: ConnectConfiguration {
         doc:
             "How a restart tells what is stored: names (files are met again under names that follow from their records), or ledger (objects below _ledger list what is stored, all files of a partition together; names may then be of the clock or a counter)",
         group: "Sluice", check: .oneOf(["names", "ledger"])) var exactlyOnceMode: String
+    let compaction = CompactionConfiguration()
     @Field("enable.conditional.writes", default: "true", doc: "Never replace an object: create it only when it does not exist", group: "S3")
     var conditionalWrites: Bool
 

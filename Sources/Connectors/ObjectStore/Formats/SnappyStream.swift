@@ -6,6 +6,8 @@ final class SnappyStream: CompressionStream {
     static let blockBytes = 32 << 10
     private var block: [UInt8] = []
     private var hasHeader = false
+    /// "\u{82}SNAPPY\0", the version and the oldest version that reads it.
+    static let headerBytes = 16
 
     var heldBytes: Int { block.capacity }
 

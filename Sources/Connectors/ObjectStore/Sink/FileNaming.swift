@@ -82,7 +82,7 @@ struct FileNaming: Sendable {
         }
     }
 
-    private var prefix: String { namePrefix + (topicsDirectory.isEmpty ? "" : topicsDirectory + directoryDelimiter) }
+    var prefix: String { namePrefix + (topicsDirectory.isEmpty ? "" : topicsDirectory + directoryDelimiter) }
 
     /// What all names of a topic begin with.
     func topicPrefix(_ topic: String) -> String { prefix + topic + directoryDelimiter }
@@ -93,30 +93,35 @@ struct FileNaming: Sendable {
         return "\(prefix)_sluice\(d)\(partition.topic)\(d)\(partition.partition)\(d)\(padded(start))-\(String(id, radix: 16))"
     }
 
-    // MARK: The ledger
+    // MARK: Chains
 
     /// Where sealed files lie in a store that hides them under names; ends in a slash.
     var hiddenDirectory: String { "\(prefix)_sealed/" }
 
-    /// Where the entries of a lane are; ends in the delimiter.
-    func ledgerDirectory(_ lane: Lane.Identity) -> String {
+    /// Objects of a lane that are numbered one after the other.
+    enum Chain: String {
+        case ledger = "_ledger"
+        case compaction = "_compact"
+    }
+
+    /// Where the objects of a chain are; ends in the delimiter.
+    func chainDirectory(_ chain: Chain, _ lane: Lane.Identity) -> String {
         let d = directoryDelimiter
-        return "\(prefix)_ledger\(d)\(lane.topic)\(d)\(lane.partition.partition)\(d)"
+        return "\(prefix)\(chain.rawValue)\(d)\(lane.topic)\(d)\(lane.partition.partition)\(d)"
     }
 
-    /// Numbers count down in names, so that the newest entry is the first of a listing.
-    private static let lastLedgerNumber: Int64 = 999_999_999_999
+    /// Numbers count down in names, so that the newest is the first of a listing.
+    private static let lastChainNumber: Int64 = 999_999_999_999
 
-    func ledgerName(_ lane: Lane.Identity, _ number: Int64) -> String {
-        let digits = String(Self.lastLedgerNumber - number)
-        return "\(ledgerDirectory(lane))\(String(repeating: "0", count: max(0, 12 - digits.utf8.count)))\(digits).json"
+    func chainName(_ chain: Chain, _ lane: Lane.Identity, _ number: Int64) -> String {
+        "\(chainDirectory(chain, lane))\(Self.pad(Self.lastChainNumber - number, 12)).json"
     }
 
-    func ledgerNumber(_ key: String, in directory: String) -> Int64? {
+    func chainNumber(_ key: String, in directory: String) -> Int64? {
         guard key.hasPrefix(directory), key.hasSuffix(".json"), let digits = Int64(key.dropFirst(directory.count).dropLast(5)),
-            (0...Self.lastLedgerNumber).contains(digits)
+            (0...Self.lastChainNumber).contains(digits)
         else { return nil }
-        return Self.lastLedgerNumber - digits
+        return Self.lastChainNumber - digits
     }
 
     /// Whether an upload is of a lane's file, by Confluent's names.
@@ -125,8 +130,10 @@ struct FileNaming: Sendable {
             && (key.split(separator: directoryDelimiter).last ?? "").hasPrefix("\(lane.topic)\(fileDelimiter)\(lane.partition.partition)\(fileDelimiter)")
     }
 
-    private func padded(_ offset: Int64) -> String {
-        let digits = String(offset)
-        return String(repeating: "0", count: max(0, padWidth - digits.utf8.count)) + digits
+    func padded(_ offset: Int64) -> String { Self.pad(offset, padWidth) }
+
+    private static func pad(_ number: Int64, _ width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }
 }

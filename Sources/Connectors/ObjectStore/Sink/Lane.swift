@@ -3,7 +3,7 @@ import ConnectAPI
 /// The records of one log partition that go to one topic's directories: partitioner, rotation and open files. A transform that renames topics
 /// can make one partition feed several lanes.
 final class Lane {
-    struct Identity: Sendable {
+    struct Identity: Sendable, Hashable {
         let partition: TopicPartition
         let topic: String
     }

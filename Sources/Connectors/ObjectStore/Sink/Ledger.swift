@@ -37,10 +37,10 @@ final class Ledger: Sendable {
 
     /// Reads the last entry and makes its files visible. Entries before it are complete: one is written after the files of the last.
     static func open(_ lane: Lane.Identity, connector: String, _ context: UploadContext) async throws -> Ledger {
-        let directory = context.naming.ledgerDirectory(lane), keys = try await context.store.list(directory, limit: 1)
+        let directory = context.naming.chainDirectory(.ledger, lane), keys = try await context.store.list(directory, limit: 1)
         var last: LedgerEntry?
         if let key = keys.first {
-            guard let number = context.naming.ledgerNumber(key, in: directory) else { throw unreadable(key, context) }
+            guard let number = context.naming.chainNumber(key, in: directory) else { throw unreadable(key, context) }
             last = try await read(number, lane, context)
         }
         // A listing may be behind.
@@ -57,7 +57,7 @@ final class Ledger: Sendable {
     }
 
     private static func read(_ number: Int64, _ lane: Lane.Identity, _ context: UploadContext) async throws -> LedgerEntry? {
-        let key = context.naming.ledgerName(lane, number)
+        let key = context.naming.chainName(.ledger, lane, number)
         guard let bytes = try await context.store.read(key, 0..<(64 << 20)) else { return nil }
         guard let entry = LedgerEntry(bytes), entry.number == number else { throw unreadable(key, context) }
         return entry
@@ -72,7 +72,7 @@ final class Ledger: Sendable {
     private func foreign(_ entry: LedgerEntry) -> ConnectorError {
         ConnectorError(
             "objectstore.conflict", .stop,
-            "\(context.naming.ledgerName(lane, entry.number)) in \(context.store.place) was written by connector '\(entry.connector)'",
+            "\(context.naming.chainName(.ledger, lane, entry.number)) in \(context.store.place) was written by connector '\(entry.connector)'",
             hint: "Two connectors keep one ledger: give this one another topics.dir, or move the old ledger and its files away")
     }
 
@@ -84,7 +84,7 @@ final class Ledger: Sendable {
                 "objectstore.conflict", .stop,
                 "The ledger of \(lane.partition) in \(context.store.place) knows another record of offset \(offset) than the topic has now",
                 hint:
-                    "The topic was created anew: give this connector another topics.dir, or move the old files and \(context.naming.ledgerDirectory(lane)) away"
+                    "The topic was created anew: give this connector another topics.dir, or move the old files and \(context.naming.chainDirectory(.ledger, lane)) away"
             )
         }
     }
@@ -97,13 +97,14 @@ final class Ledger: Sendable {
         let (last, isProven) = state.withLock { $0 }
         let entry = LedgerEntry(
             number: (last?.number ?? -1) + 1, id: id, connector: connector, first: first, origin: last?.origin ?? first, next: next, files: files)
-        let key = context.naming.ledgerName(lane, entry.number), store = context.store, attributes = ObjectAttributes(contentType: "application/json")
+        let key = context.naming.chainName(.ledger, lane, entry.number), store = context.store, attributes = ObjectAttributes(contentType: "application/json")
         var isTaken = taken != nil
         if !isTaken { isTaken = try await store.put(key, entry.json, attributes, ifAbsent: true) == .exists }
         if isTaken {
             guard let there = try await Self.read(entry.number, lane, context) else {
                 throw ConnectorError(
-                    "objectstore.conflict", .stop, "\(taken ?? key) in \(store.place) exists and is in no entry of \(context.naming.ledgerDirectory(lane))",
+                    "objectstore.conflict", .stop,
+                    "\(taken ?? key) in \(store.place) exists and is in no entry of \(context.naming.chainDirectory(.ledger, lane))",
                     hint:
                         "The ledger was removed, or files of a run without it lie beyond the committed offset: move the object away and restart the task, or give this connector another topics.dir"
                 )
@@ -138,7 +139,7 @@ final class Ledger: Sendable {
         do {
             if try await context.store.complete(file.upload, file.parts, file.attributes, ifAbsent: true) == .stored { return }
         } catch let error as ConnectorError where error.code.hasSuffix("upload_gone") {
-            let name = context.naming.ledgerName(lane, entry.number)
+            let name = context.naming.chainName(.ledger, lane, entry.number)
             throw ConnectorError(
                 "objectstore.ledger_upload_gone", .stop, "The bytes of \(file.upload.key) in \(context.store.place), which \(name) lists, are gone",
                 hint:
@@ -149,7 +150,7 @@ final class Ledger: Sendable {
         if try await context.store.head(file.upload.key)?.metadata[Self.metadataKey] == entry.id { return }
         throw ConnectorError(
             "objectstore.ledger_name_taken", .stop,
-            "\(file.upload.key) in \(context.store.place) exists and is not the file that \(context.naming.ledgerName(lane, entry.number)) lists",
+            "\(file.upload.key) in \(context.store.place) exists and is not the file that \(context.naming.chainName(.ledger, lane, entry.number)) lists",
             hint: "Move the object away and restart the task, which puts the file in its place. Names with {{topic}} tell topics apart")
     }
 

@@ -150,6 +150,40 @@ struct NameTemplate: Sendable {
         drawsNames || parts.contains { if case .partition = $0 { true } else { false } } && parts.contains { if case .startOffset = $0 { true } else { false } }
     }
 
+    /// What divides records stands in the name itself, after the last directory: files of one directory may be of several groups.
+    var dividesInNames: Bool {
+        let name = parts.lastIndex { if case .text(let text) = $0 { text.contains("/") } else { false } }.map { $0 + 1 } ?? 0
+        return parts[name...].contains { part in
+            switch part {
+            case .group, .directory: true
+            case .text, .topic, .table, .counter, .partition, .startOffset, .timestamp: false
+            }
+        }
+    }
+
+    /// What all names of a topic begin with, as far as that is known.
+    func prefix(topic: String) -> String {
+        var text = ""
+        for part in parts {
+            switch part {
+            case .text(let own): text += own
+            case .topic: text += topic
+            case .table: text += Self.table(topic)
+            case .directory, .counter, .partition, .startOffset, .timestamp, .group: return text
+            }
+        }
+        return text
+    }
+
+    /// The extension that all names end with; empty when there is none.
+    var suffix: String {
+        guard case .text(let text)? = parts.last else { return "" }
+        let name = text[(text.lastIndex(of: "/").map { text.index(after: $0) } ?? text.startIndex)...]
+        return name.firstIndex(of: ".").map { String(name[$0...]) } ?? ""
+    }
+
+    private static func table(_ topic: String) -> String { topic.split(separator: ".").last.map(String.init) ?? topic }
+
     /// The name depends on more than the file's first record: it is not met again after a restart.
     var countsFiles: Bool { parts.contains { if case .counter = $0 { true } else { false } } }
     var drawsNames: Bool { parts.contains { if case .uuid = $0 { true } else { false } } }
@@ -167,7 +201,7 @@ struct NameTemplate: Sendable {
             switch part {
             case .text(let text): text
             case .topic: topic
-            case .table: topic.split(separator: ".").last.map(String.init) ?? topic
+            case .table: Self.table(topic)
             case .directory: directory
             case .counter: String(counter)
             case .uuid: uuid()
@@ -203,11 +237,21 @@ extension PathFormat {
 }
 
 extension StringProtocol {
-    fileprivate func firstRange(of needle: String) -> Range<Index>? {
+    func firstRange(of needle: String) -> Range<Index>? {
         var at = startIndex
         while at < endIndex {
             if self[at...].hasPrefix(needle) { return at..<index(at, offsetBy: needle.count) }
             at = index(after: at)
+        }
+        return nil
+    }
+
+    func lastRange(of needle: String) -> Range<Index>? {
+        guard !needle.isEmpty else { return nil }
+        var at = endIndex
+        while at > startIndex {
+            at = index(before: at)
+            if self[at...].hasPrefix(needle) { return at..<index(at, offsetBy: needle.count) }
         }
         return nil
     }

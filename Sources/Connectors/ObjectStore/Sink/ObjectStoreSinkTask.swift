@@ -18,6 +18,9 @@ public struct ObjectStoreSinkTask: SinkTask {
     private var writers: [TopicPartition: PartitionWriter] = [:]
     private var isPrepared = false
     private var reportedAt: ContinuousClock.Instant?
+    /// What the log has committed.
+    private var committedOffsets: [TopicPartition: Int64] = [:]
+    private(set) var compaction: Compaction?
 
     /// Counts files of the task.
     private final class FileNumbers {
@@ -43,6 +46,7 @@ public struct ObjectStoreSinkTask: SinkTask {
         writerContext = WriterContext(
             connector: context.connector, plan: plan, schemas: plan.schemaless == .columns ? SchemaMemory(directory: context.scratchDirectory) : nil,
             uploads: uploads, reject: context.reject, clock: clock)
+        compaction = Compaction(writerContext)
         for notice in plan.notices { context.log.info(notice) }
         for warning in plan.warnings { context.log.warn(warning) }
     }
@@ -106,10 +110,28 @@ public struct ObjectStoreSinkTask: SinkTask {
             for writer in writers.values { await writer.putManifests(writerContext.clock()) }
         }
         report()
+        if reason == .tick, compaction?.isDue == true {
+            let lanes = lanes
+            compaction?.begin(lanes)
+        }
         return offsets
     }
 
+    public mutating func committed(_ offsets: [TopicPartition: Int64]) async { committedOffsets.merge(offsets) { $1 } }
+
+    /// Every lane with what the log has committed of its partition.
+    private var lanes: [Lane.Identity: Int64] {
+        var lanes: [Lane.Identity: Int64] = [:]
+        for (partition, writer) in writers {
+            guard let committed = committedOffsets[partition] else { continue }
+            for topic in writer.topics { lanes[Lane.Identity(partition: partition, topic: topic)] = committed }
+        }
+        return lanes
+    }
+
     public mutating func close(_ partitions: [TopicPartition]) async {
+        await compaction?.stop()
+        for partition in partitions { committedOffsets[partition] = nil }
         for partition in partitions { await writers.removeValue(forKey: partition)?.abandon() }
         _ = progress.takeEnded()
         if writers.isEmpty { pool.stop() }

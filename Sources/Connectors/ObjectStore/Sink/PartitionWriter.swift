@@ -40,6 +40,8 @@ final class PartitionWriter {
         grewAt = context.clock()
     }
 
+    /// The topics its files are of.
+    var topics: Set<String> { Set(lanes.keys).union([partition.topic]) }
     var bufferedBytes: Int { lanes.values.reduce(0) { $0 + $1.bufferedBytes } }
     var openFiles: Int { lanes.values.reduce(0) { $0 + $1.open.count } }
     var oldestOpening: Int64? { lanes.values.lazy.compactMap(\.oldestOpening).min() }

@@ -32,6 +32,12 @@ struct SinkMetrics: Sendable {
     }
     func retried(code: String) { add("retries_total", 1, ["code": code]) }
     func droppedUploads(_ count: Int) { if count > 0 { add("orphan_uploads_dropped_total", Double(count)) } }
+    func merged(files: Int, bytes: Int64) {
+        add("merged_files_total", Double(files))
+        add("merged_bytes_total", Double(bytes))
+        add("merges_total", 1)
+    }
+    func mergeFailed() { add("merge_failures_total", 1) }
     func notTagged() { add("tagging_failures_total", 1) }
     func credentials(expireIn seconds: Double) { set("credentials_expire_in_seconds", seconds) }
     func conflicted() { add("conditional_conflicts_total", 1) }

@@ -51,6 +51,8 @@ struct SinkPlan: Sendable {
     var watermarkInterval: Int64 = -1
     /// Milliseconds after its end at which a directory of time is closed; negative: no manifests.
     var manifestDelay: Int64 = -1
+    /// nil: small files stay as they are.
+    var compaction: CompactionPolicy?
     /// Said when the task is made.
     var notices: [String] = []
     var warnings: [String] = []

@@ -26,8 +26,9 @@ protocol ObjectStore: Sendable {
     func head(_ key: String) async throws -> ObjectInfo?
     /// Bytes of an object, fewer where it ends before; nil when there is no such object.
     func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]?
-    /// Keys with a prefix, in byte order, at most `limit`.
-    func list(_ prefix: String, limit: Int) async throws -> [String]
+    /// Objects with a prefix, in the byte order of their keys: the first page, or the one that `next` of another named. `limit` is at least one; a page
+    /// may have fewer and not be the last.
+    func page(_ prefix: String, after next: String?, limit: Int) async throws -> ObjectPage
     func delete(_ key: String) async throws
     /// Replaces an object's tags, where the store knows tags.
     func tag(_ key: String, _ tags: [(name: String, value: String)]) async throws
@@ -40,6 +41,17 @@ protocol ObjectStore: Sendable {
 }
 
 extension ObjectStore {
+    /// Keys with a prefix, in byte order, at most `limit`.
+    func list(_ prefix: String, limit: Int) async throws -> [String] {
+        var keys: [String] = [], next: String?
+        repeat {
+            let page = try await page(prefix, after: next, limit: limit - keys.count)
+            keys += page.entries.map(\.key)
+            next = page.next
+        } while next != nil && keys.count < limit
+        return keys
+    }
+
     func tag(_ key: String, _ tags: [(name: String, value: String)]) async throws {}
     func seal(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes) async throws -> SealedFile {
         SealedFile(upload: upload, parts: parts, attributes: attributes)
@@ -65,6 +77,20 @@ struct ObjectAttributes: Sendable, Equatable {
 struct ObjectInfo: Sendable, Equatable {
     var size: Int64
     var metadata: [String: String]
+}
+
+/// An object as a listing shows it.
+struct ObjectEntry: Sendable, Equatable {
+    var key: String
+    var size: Int64
+    /// When it was written last, by the store's clock, in milliseconds; nil: the listing does not say.
+    var modified: Int64?
+}
+
+struct ObjectPage: Sendable, Equatable {
+    var entries: [ObjectEntry]
+    /// What asks for the next page; nil: this is the last.
+    var next: String?
 }
 
 struct Upload: Sendable, Equatable {

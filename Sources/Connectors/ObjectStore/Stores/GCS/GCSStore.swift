@@ -91,7 +91,7 @@ final class GCSStore: ObjectStore {
     func head(_ key: String) async throws -> ObjectInfo? {
         try await describe(key).map { object in
             ObjectInfo(
-                size: object["size"].flatMap { $0.stringValue ?? $0.scalarText }.flatMap { Int64($0) } ?? 0,
+                size: Self.size(object),
                 metadata: Dictionary(
                     (object["metadata"]?.objectValue?.members ?? []).compactMap { member in member.value.stringValue.map { (member.key, $0) } },
                     uniquingKeysWith: { _, last in last }))
@@ -126,22 +126,27 @@ final class GCSStore: ObjectStore {
         }
     }
 
-    func list(_ prefix: String, limit: Int) async throws -> [String] {
-        var keys: [String] = [], token: String?
-        repeat {
-            var query = [(name: "prefix", value: prefix), ("maxResults", String(min(1000, limit - keys.count))), ("fields", "items(name),nextPageToken")]
-            if let token { query.append(("pageToken", token)) }
-            let call = GCSCall(method: "GET", url: endpoint.object(nil), query: query, what: "list objects", permission: "storage.objects.list")
-            switch try await client.send(call) {
-            case .success(let response):
-                guard let page = try? JSONValue.parse(response.body) else { throw unreadable(call) }
-                keys += (page["items"]?.arrayValue ?? []).compactMap { $0["name"]?.stringValue }
-                token = page["nextPageToken"]?.stringValue
-            case .failure(let error): throw client.connectorError(error, call)
+    func page(_ prefix: String, after next: String?, limit: Int) async throws -> ObjectPage {
+        var query = [
+            (name: "prefix", value: prefix), ("maxResults", String(min(1000, limit))), ("fields", "items(name,size,updated),nextPageToken"),
+        ]
+        if let next { query.append(("pageToken", next)) }
+        let call = GCSCall(method: "GET", url: endpoint.object(nil), query: query, what: "list objects", permission: "storage.objects.list")
+        switch try await client.send(call) {
+        case .success(let response):
+            guard let page = try? JSONValue.parse(response.body) else { throw unreadable(call) }
+            let entries = (page["items"]?.arrayValue ?? []).compactMap { object -> ObjectEntry? in
+                guard let name = object["name"]?.stringValue else { return nil }
+                return ObjectEntry(
+                    key: name, size: Self.size(object), modified: object["updated"]?.stringValue.flatMap { TimestampText.milliseconds(Array($0.utf8)[...]) })
             }
-        } while token != nil && keys.count < limit
-        return Array(keys.prefix(limit))
+            return ObjectPage(entries: entries, next: page["nextPageToken"]?.stringValue)
+        case .failure(let error): throw client.connectorError(error, call)
+        }
     }
+
+    /// JSON has 64-bit numbers as texts.
+    private static func size(_ object: JSONValue) -> Int64 { object["size"].flatMap { $0.stringValue ?? $0.scalarText }.flatMap { Int64($0) } ?? 0 }
 
     func delete(_ key: String) async throws {
         let call = GCSCall(method: "DELETE", url: endpoint.object(key), what: "delete '\(key)'", permission: "storage.objects.delete")

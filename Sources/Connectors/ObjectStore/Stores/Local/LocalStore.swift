@@ -96,22 +96,32 @@ final class LocalStore: ObjectStore {
         }
     }
 
-    func list(_ prefix: String, limit: Int) async throws -> [String] {
+    /// A directory is walked as a whole for every page: ask for one of all objects where there may be many.
+    func page(_ prefix: String, after next: String?, limit: Int) async throws -> ObjectPage {
         let directory = prefix.lastIndex(of: "/").map { String(prefix[..<$0]) } ?? ""
         let start = directory.isEmpty ? root : try LocalPath.file(directory, root: root)
         return try await pool.run { _ in
-            var found: [String] = [], pending = [(start, directory)]
+            var found: [(key: String, path: String)] = [], pending = [(start, directory)]
             while let (path, key) = pending.popLast() {
                 for entry in try DirectoryListing.entries(path) where !entry.name.hasPrefix(".sluice") {
                     let child = key.isEmpty ? LocalPath.component(entry.name) : "\(key)/\(LocalPath.component(entry.name))"
                     if entry.isDirectory {
                         if child.hasPrefix(prefix) || prefix.hasPrefix(child + "/") { pending.append(("\(path)/\(entry.name)", child)) }
-                    } else if child.hasPrefix(prefix) {
-                        found.append(child)
+                    } else if child.hasPrefix(prefix), next.map({ $0.utf8.lexicographicallyPrecedes(child.utf8) }) ?? true {
+                        found.append((child, "\(path)/\(entry.name)"))
                     }
                 }
             }
-            return Array(found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.prefix(limit))
+            found.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+            let isLast = found.count <= limit
+            let entries = found.prefix(limit).compactMap { key, path -> ObjectEntry? in
+                var status = stat()
+                // Gone meanwhile.
+                guard stat(path, &status) == 0 else { return nil }
+                return ObjectEntry(
+                    key: key, size: Int64(status.st_size), modified: Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000)
+            }
+            return ObjectPage(entries: entries, next: isLast ? nil : found[limit - 1].key)
         }
     }
 
@@ -120,7 +130,12 @@ final class LocalStore: ObjectStore {
         try await pool.run { _ in
             var status = stat()
             if lstat(path, &status) == 0 { unlink(LocalPath.sidecar(path, inode: status.st_ino)) }
-            if unlink(path) != 0, errno != ENOENT { throw LocalError(errno, "delete", path) }
+            if unlink(path) != 0 {
+                if errno == ENOENT { return }
+                throw LocalError(errno, "delete", path)
+            }
+            // What was deleted is not to come back after a power cut.
+            try DirectoryListing.sync(LocalPath.directory(path))
         }
     }
 

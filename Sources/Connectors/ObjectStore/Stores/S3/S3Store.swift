@@ -123,22 +123,25 @@ final class S3Store: ObjectStore {
         }
     }
 
-    func list(_ prefix: String, limit: Int) async throws -> [String] {
-        var keys: [String] = [], token: String?
-        repeat {
-            var query = [("list-type", "2"), ("prefix", prefix), ("encoding-type", "url"), ("max-keys", String(min(1000, limit - keys.count)))]
-            if let token { query.append(("continuation-token", token)) }
-            let call = S3Call(method: "GET", query: query.map { (name: $0.0, value: $0.1) }, action: "s3:ListBucket on \(resource(nil))")
-            switch try await client.send(call) {
-            case .success(let response):
-                keys += XMLText.elements("Key", in: response.body).map {
-                    PercentCoding.decode($0.split(separator: "+", omittingEmptySubsequences: false).joined(separator: "%20"))
-                }
-                token = XMLText.element("NextContinuationToken", in: response.body)
-            case .failure(let refusal): throw refusal.connectorError
+    func page(_ prefix: String, after next: String?, limit: Int) async throws -> ObjectPage {
+        var query = [("list-type", "2"), ("prefix", prefix), ("encoding-type", "url"), ("max-keys", String(min(1000, limit)))]
+        if let next { query.append(("continuation-token", next)) }
+        let call = S3Call(method: "GET", query: query.map { (name: $0.0, value: $0.1) }, action: "s3:ListBucket on \(resource(nil))")
+        switch try await client.send(call) {
+        case .success(let response):
+            let keys = XMLText.elements("Key", in: response.body), sizes = XMLText.elements("Size", in: response.body)
+            let times = XMLText.elements("LastModified", in: response.body)
+            guard sizes.count == keys.count, times.count == keys.count else {
+                throw ConnectorError("s3.answer", .retry, "\(place) lists objects of '\(prefix)' without their sizes and times")
             }
-        } while token != nil && keys.count < limit
-        return Array(keys.prefix(limit))
+            let entries = keys.indices.map { i in
+                ObjectEntry(
+                    key: PercentCoding.decode(keys[i].split(separator: "+", omittingEmptySubsequences: false).joined(separator: "%20")),
+                    size: Int64(sizes[i]) ?? 0, modified: CredentialTime.milliseconds(times[i]))
+            }
+            return ObjectPage(entries: entries, next: XMLText.element("NextContinuationToken", in: response.body))
+        case .failure(let refusal): throw refusal.connectorError
+        }
     }
 
     func delete(_ key: String) async throws {
