@@ -30,6 +30,7 @@ package struct ParquetJoin: Sendable {
     /// Takes a file's row groups. Returns where they lie in it: these bytes come next in the joined file.
     package mutating func add(_ footer: ParquetFooter) throws(ConnectorError) -> Range<Int64> {
         guard footer.elements.elementsEqual(elements), footer.orders.elementsEqual(orders) else { throw Self.refusal("it has another schema") }
+        if footer.elements.isEmpty { throw Self.refusal("its footer has no schema") }
         if footer.isEncrypted { throw Self.refusal("it is encrypted") }
         do throws(ThriftReader.Malformed) {
             var move = RowGroupMove(by: byteCount - Int64(Self.magic.count), end: footer.start, firstOrdinal: groupCount)

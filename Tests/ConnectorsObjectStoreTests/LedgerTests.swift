@@ -270,9 +270,9 @@ import TestSupport
             #expect(try await one.list("_sealed/", limit: 10) == [c.upload.id])
             // Nobody's: an entry was never written.
             _ = try await sealed("d", set: "4")
-            #expect(await one.dropSealed(of: "t-0", before: WallClock.milliseconds - 60_000) == 0)
-            #expect(await one.dropSealed(of: "t-1", before: WallClock.milliseconds + 60_000) == 0)
-            #expect(await other.dropSealed(of: "t-0", before: WallClock.milliseconds + 60_000) == 2)
+            #expect(await one.dropSealed(of: "t-0", by: "lake", before: WallClock.milliseconds - 60_000) == 0)
+            #expect(await one.dropSealed(of: "t-1", by: "lake", before: WallClock.milliseconds + 60_000) == 0)
+            #expect(await other.dropSealed(of: "t-0", by: "lake", before: WallClock.milliseconds + 60_000) == 2)
             let gone = await #expect(throws: ConnectorError.self) { _ = try await show(try await one.seal(c.upload, c.parts, c.attributes), one) }
             #expect(gone?.code == "gcs.upload_gone")
             // An entry names nothing but hidden objects.
@@ -360,6 +360,61 @@ import TestSupport
         for i in lives.indices { await lives[i].task.close([topic.partition]) }
         #expect(try await Self.visible(base, what) == Set(topic.rows), what)
         return overtaken
+    }
+
+    /// Killed after sealing and before the entry, again and again: the files that no entry names go by age, other partitions' and connectors' stay.
+    @Test func sealedFilesOfKilledTasksGoByAge() async throws {
+        try await withTemporaryDirectory { root in
+            let pool = BlockingPool(threads: 2)
+            defer { pool.stop() }
+            let base = LocalStore(root: root, owner: "lake-0", pool: pool)
+            try await base.prepare()
+            func sealed() -> [String] {
+                FileManager.default.enumerator(atPath: root + "/.sluice/sealed")?.compactMap { $0 as? String }.filter { $0.contains("x") } ?? []
+            }
+            let settings = ["exactly.once.mode": "ledger", "flush.size": "5"], topic = CompactionTests.topic(20)
+            func run(_ store: any ObjectStore, age: String) async throws -> Bool {
+                var task = try SinkHarness(settings.merging(["s3.orphan.uploads.max.age.ms": age]) { $1 }, store: store).task()
+                var offset: Int64 = 0
+                do {
+                    _ = try await task.open([topic.partition])
+                    try await task.write(topic.batch(0..<20))
+                    while offset < 20 { offset = try await task.flush(.closing)[topic.partition] ?? offset }
+                } catch is FaultyStore.Dead {} catch is CancellationError {}
+                await task.close([topic.partition])
+                return offset == 20
+            }
+            // A task of another partition, and another connector's, sealed some too.
+            for (connector, source) in [("lake", "t-1"), ("other%2E", "t-0")] {
+                let attributes = ObjectAttributes(metadata: ["kafka-connector": connector, "kafka-source": source])
+                let upload = try await base.beginUpload("topics/t/x.json", attributes)
+                let part = try await base.uploadPart(upload, number: 1, offset: 0, [1])
+                let file = try await base.seal(upload, [part], attributes)
+                #expect(try await base.seal(upload, [part], attributes) == file)
+            }
+            // What no entry names: an entry's files are shown by whoever opens the ledger.
+            func orphans() async throws -> Int {
+                var named: Set<String> = []
+                for key in try await base.list("topics/_ledger/", limit: 100) {
+                    named.formUnion(LedgerEntry(try await base.read(key, 0..<1 << 20) ?? [])?.files.map(\.upload.id) ?? [])
+                }
+                return sealed().count { !named.contains(".sluice/sealed/" + $0) }
+            }
+            var call = 1
+            while try await orphans() < 4 {
+                _ = try await run(FaultyStore(base, seed: UInt64(call), diesAt: call), age: "-1")
+                call += 1
+                try #require(call < 60, "nothing is left of killed tasks: \(sealed())")
+            }
+            let left = try await orphans()
+            #expect(try await run(base, age: "86400000"))
+            #expect(sealed().count == left, "young ones stay")
+            // Times of a file system may be whole seconds.
+            try await Task.sleep(for: .milliseconds(1100))
+            #expect(try await run(base, age: "0"))
+            #expect(sealed().sorted().map { $0.split(separator: "/").dropLast().joined(separator: "/") } == ["lake/t-1", "other%2E/t-0"])
+            #expect(try await Self.visible(base, "sealed") == Set(0..<20))
+        }
     }
 
     // MARK: What is refused
@@ -457,8 +512,10 @@ private final class PrefixStore: ObjectStore {
     func abort(_ upload: Upload) async { await base.abort(inside(upload)) }
     func head(_ key: String) async throws -> ObjectInfo? { try await base.head(prefix + key) }
     func read(_ key: String, _ range: Range<Int64>) async throws -> [UInt8]? { try await base.read(prefix + key, range) }
-    func list(_ below: String, limit: Int) async throws -> [String] {
-        try await base.list(prefix + below, limit: limit).map { String($0.dropFirst(prefix.count)) }
+    func page(_ below: String, after next: String?, limit: Int) async throws -> ObjectPage {
+        var page = try await base.page(prefix + below, after: next, limit: limit)
+        for i in page.entries.indices { page.entries[i].key.removeFirst(prefix.count) }
+        return page
     }
     func delete(_ key: String) async throws { try await base.delete(prefix + key) }
 }

@@ -102,7 +102,9 @@ public struct S3SinkConfiguration: ConnectConfiguration {
     var taggingErrors: String
     @Field(
         "s3.orphan.uploads.max.age.ms", default: "86400000", importance: .low,
-        doc: "Unfinished multipart uploads below the topic's directory that are older are dropped when a task starts; -1: never", group: "Sluice")
+        doc:
+            "Unfinished multipart uploads below the topic's directory (in a directory: sealed files of a ledger) that are older are dropped when a task starts; -1: never",
+        group: "Sluice")
     var orphanAge: Int64
 
     // MARK: Rotation

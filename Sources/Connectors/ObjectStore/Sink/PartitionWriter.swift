@@ -125,7 +125,7 @@ final class PartitionWriter {
         // Only now: what the last entry names must not be dropped.
         guard context.plan.orphanAge >= 0 else { return }
         let (naming, identity, store) = (context.plan.naming, lane.identity, context.uploads.store), before = WallClock.milliseconds - context.plan.orphanAge
-        context.uploads.metrics.droppedUploads(await store.dropSealed(of: identity.partition.description, before: before))
+        context.uploads.metrics.droppedUploads(await store.dropSealed(of: identity.partition.description, by: context.connector, before: before))
         guard naming.template == nil else { return }
         context.uploads.metrics.droppedUploads(
             await store.dropUploads(naming.topicPrefix(identity.topic), startedBefore: before) { naming.isName($0, of: identity) })

@@ -34,8 +34,9 @@ protocol ObjectStore: Sendable {
     func tag(_ key: String, _ tags: [(name: String, value: String)]) async throws
     /// Drops unfinished uploads that began before a time, of the keys with a prefix that are meant, as far as that is possible; how many.
     func dropUploads(_ prefix: String, startedBefore milliseconds: Int64, where isMeant: @Sendable (String) -> Bool) async -> Int
-    /// Drops sealed files of a log partition (`kafka-source`) from before a time, which no entry lists; how many. The last entry's are complete.
-    func dropSealed(of source: String, before milliseconds: Int64) async -> Int
+    /// Drops a connector's sealed files of a log partition (`kafka-source`) from before a time, which no entry lists; how many. The last entry's are
+    /// complete.
+    func dropSealed(of source: String, by connector: String, before milliseconds: Int64) async -> Int
     /// Seconds until what authorizes requests expires; nil: it does not.
     var credentialsExpireIn: Double? { get }
 }
@@ -58,7 +59,7 @@ extension ObjectStore {
     }
     var knowsConditions: Bool { true }
     func dropUploads(_ prefix: String, startedBefore milliseconds: Int64, where isMeant: @Sendable (String) -> Bool) async -> Int { 0 }
-    func dropSealed(of source: String, before milliseconds: Int64) async -> Int { 0 }
+    func dropSealed(of source: String, by connector: String, before milliseconds: Int64) async -> Int { 0 }
     var credentialsExpireIn: Double? { nil }
 }
 

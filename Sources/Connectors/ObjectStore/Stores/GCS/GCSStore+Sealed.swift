@@ -62,7 +62,8 @@ extension GCSStore {
         return .stored
     }
 
-    func dropSealed(of source: String, before milliseconds: Int64) async -> Int {
+    /// The directory is one connector's.
+    func dropSealed(of source: String, by connector: String, before milliseconds: Int64) async -> Int {
         guard let directory = options.hiddenDirectory else { return 0 }
         let call = GCSCall(
             method: "GET", url: endpoint.object(nil),

@@ -13,15 +13,15 @@ import Synchronization
 /// file `.sluice/<name>.<inode>` beside the object, whose name ties it to exactly this file. What a crash leaves in `.sluice/tmp` is removed at
 /// the next start of the same owner.
 final class LocalStore: ObjectStore {
-    private let root: String
+    let root: String
     /// Begins the names of this task's temporary files.
     private let owner: String
-    private let pool: BlockingPool
+    let pool: BlockingPool
     private let usesAttributes: Atomic<Bool>
     private let counter = Atomic<UInt64>(0)
-    private let token = String(UInt64.random(in: 0...UInt64.max), radix: 16)
+    let token = String(UInt64.random(in: 0...UInt64.max), radix: 16)
     /// Open uploads by id.
-    private let uploads = Mutex<[String: Int32]>([:])
+    let uploads = Mutex<[String: Int32]>([:])
     private let directories = Mutex<Set<String>>([])
 
     init(root: String, owner: String, pool: BlockingPool, usesAttributes: Bool = true) {
@@ -183,46 +183,12 @@ final class LocalStore: ObjectStore {
         close(fd)
     }
 
-    private func file(of upload: Upload) throws -> TemporaryFile {
+    func file(of upload: Upload) throws -> TemporaryFile {
         guard let fd = uploads.withLock({ $0[upload.id] }) else {
             throw ConnectorError(
                 "local.upload_gone", .stop, "The unfinished file for '\(upload.key)' is gone", hint: "Restart the task: the records are read again")
         }
         return TemporaryFile(upload.id, open: fd)
-    }
-
-    /// Sealed files lie where no start of a task clears them, and are durable.
-    func seal(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes) async throws -> SealedFile {
-        // Of this upload alone, also when it is asked again: a process that has the same number later draws another token.
-        let id = "\(Self.sealed)/\(token)x\(upload.id.split(separator: ".").last ?? "")"
-        return try await pool.run { [self] _ in
-            let sealed = SealedFile(upload: Upload(key: upload.key, id: id, attributes: attributes), parts: parts, attributes: attributes)
-            if uploads.withLock({ $0[upload.id] }) == nil, access("\(root)/\(id)", F_OK) == 0 { return sealed }
-            let temporary = try file(of: upload)
-            try temporary.sync()
-            try ensureDirectory("\(root)/\(Self.sealed)")
-            guard rename(upload.id, "\(root)/\(id)") == 0 else { throw LocalError(errno, "create", "\(root)/\(id)") }
-            try DirectoryListing.sync("\(root)/\(Self.sealed)")
-            uploads.withLock { _ = $0.removeValue(forKey: upload.id) }
-            close(temporary.fd)
-            return sealed
-        }
-    }
-
-    private static let sealed = ".sluice/sealed"
-    private static let letters = UInt8(ascii: "a")...UInt8(ascii: "z"), digits = UInt8(ascii: "0")...UInt8(ascii: "9")
-
-    /// A sealed file, whichever process sealed it; nil when it is visible already, or gone.
-    private func sealedFile(_ upload: Upload) throws -> TemporaryFile? {
-        let name = upload.id.dropFirst(Self.sealed.count + 1)
-        // An entry is read from outside: it names nothing but sealed files.
-        guard upload.id.hasPrefix(Self.sealed + "/"), !name.isEmpty, name.utf8.allSatisfy({ Self.letters ~= $0 || Self.digits ~= $0 }) else { return nil }
-        let path = "\(root)/\(upload.id)", fd = Glibc.open(path, O_RDWR | O_CLOEXEC)
-        if fd < 0 {
-            if errno == ENOENT { return nil }
-            throw LocalError(errno, "read", path)
-        }
-        return TemporaryFile(path, open: fd)
     }
 
     // MARK: Publishing
@@ -274,7 +240,7 @@ final class LocalStore: ObjectStore {
         return .stored
     }
 
-    private func ensureDirectory(_ path: String) throws {
+    func ensureDirectory(_ path: String) throws {
         if directories.withLock({ $0.contains(path) }), access(path, F_OK) == 0 { return }
         try makeDirectories(path)
         directories.withLock { known in
