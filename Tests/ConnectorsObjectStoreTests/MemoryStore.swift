@@ -107,8 +107,6 @@ final class FaultyStore: ObjectStore {
 
     struct Dead: Error {}
 
-    var isDead: Bool { state.withLock { $0.isDead } }
-
     /// As if the process were gone.
     func die() { state.withLock { $0.isDead = true } }
     var isDead: Bool { state.withLock { $0.isDead } }
