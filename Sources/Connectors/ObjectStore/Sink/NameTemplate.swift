@@ -156,7 +156,7 @@ struct NameTemplate: Sendable {
         return parts[name...].contains { part in
             switch part {
             case .group, .directory: true
-            case .text, .topic, .table, .counter, .partition, .startOffset, .timestamp: false
+            case .text, .topic, .table, .counter, .uuid, .partition, .startOffset, .timestamp: false
             }
         }
     }
@@ -169,7 +169,7 @@ struct NameTemplate: Sendable {
             case .text(let own): text += own
             case .topic: text += topic
             case .table: text += Self.table(topic)
-            case .directory, .counter, .partition, .startOffset, .timestamp, .group: return text
+            case .directory, .counter, .uuid, .partition, .startOffset, .timestamp, .group: return text
             }
         }
         return text
