@@ -29,29 +29,32 @@ import TestSupport
                 }
             }
             defer { proxy.stop() }
-            func store(_ endpoint: String) throws -> (GCSStore, BlockingPool) {
+            func store(_ endpoint: String, hidden: String? = nil) throws -> (GCSStore, BlockingPool) {
                 let pool = BlockingPool(threads: 6)
                 let client = GCSClient(
                     GCSClient.Settings(
                         endpoint: try GCSEndpoint(url: endpoint, bucket: server.bucket), credentials: GoogleCredentialChain(),
                         retry: GCSRetry(initialDelay: 5, maxDelay: 50, totalTimeout: 20_000, maxAttempts: 6)), pool: pool, log: Logger("test"))
-                return (GCSStore(client, .init(conditional: true)), pool)
+                return (GCSStore(client, .init(conditional: true, hiddenDirectory: hidden)), pool)
             }
             let (hurt, pool) = try store(proxy.endpoint), (direct, directPool) = try store(server.endpoint)
+            let (hiding, hidingPool) = try store(proxy.endpoint, hidden: "ledger/_sealed/")
             defer {
                 pool.stop()
                 directPool.stop()
+                hidingPool.stop()
             }
-            // A file of several requests a session, and small files of one request each.
+            // A file of several requests a session, small files of one request each, and files that a ledger lists.
             for (prefix, count, size, settings) in [
                 ("large/", 2000, 1000, ["file.max.records": "2000"]), ("small/", 200, 10, ["file.max.records": "10"]),
+                ("ledger/", 600, 1000, ["file.max.records": "100", "exactly.once.mode": "ledger", "file.name.template": "{{uuid}}"]),
             ] {
                 let topic = TestTopic((0..<count).map { ("\($0)\(String(repeating: "x", count: size))", 1_800_000_000_000 + Int64($0)) })
                 var harness = SinkHarness(
                     [
                         "gcs.bucket.name": server.bucket, "format.output.type": "jsonl", "format.output.envelope": "false", "file.name.prefix": prefix,
                         "file.name.template": "{{topic}}-{{partition}}-{{start_offset:padding=true}}", "kafka.retry.backoff.ms": "20",
-                    ].merging(settings) { $1 }, store: hurt)
+                    ].merging(settings) { $1 }, store: prefix == "ledger/" ? hiding : hurt)
                 harness.plan = { try GCSSinkConfiguration($0).plan }
                 harness.partSize = 256 << 10
                 var task = try harness.task(), committed: Int64 = 0, at = 0
@@ -72,11 +75,12 @@ import TestSupport
                 await task.close([topic.partition])
                 #expect(committed == count, "seed \(seed)")
                 var rows: [Int64] = []
-                for key in try await direct.list(prefix, limit: 10_000) where !key.contains("_sluice") {
+                for key in try await direct.list(prefix, limit: 10_000) where !key.contains("_sluice") && !key.contains("_ledger") {
                     let bytes = try await direct.head(key)?.size ?? 0
                     rows += offsets(try await direct.read(key, 0..<max(1, bytes)) ?? [])
                 }
-                #expect(rows.sorted() == (0..<Int64(count)).map { $0 }, "seed \(seed): \(rows.count) rows")
+                #expect(rows.sorted() == (0..<Int64(count)).map { $0 }, "seed \(seed): \(rows.count) rows of \(prefix)")
+                #expect(try await direct.list("\(prefix)_sealed", limit: 10) == [], "seed \(seed)")
             }
             print(random.withLock { $0.hurt })
         }

@@ -13,11 +13,10 @@ extension GCSStore {
     func beginHidden(_ key: String, _ attributes: ObjectAttributes, below directory: String) async throws -> Upload {
         let random = [UInt64.random(in: 0...UInt64.max), UInt64.random(in: 0...UInt64.max)].map { String($0, radix: 16) }.joined()
         let name = "\(directory)\(attributes.metadata["kafka-source"] ?? "_")/\(random)", bytes = ObjectAttributes(metadata: attributes.metadata)
+        // Without a condition: the name is drawn, and a session that was lost after its last byte is sent again over itself.
         @Sendable func begin() async throws -> String {
-            guard let session = try await session(name, bytes, [("ifGenerationMatch", "0")]) else {
-                throw ConnectorError(
-                    "gcs.changed", .stop, "'\(name)' in \(place) was written by someone else during its upload",
-                    hint: "Restart the task: the records are read again")
+            guard let session = try await session(name, bytes, []) else {
+                throw ConnectorError("gcs.changed", .retry, "'\(name)' in \(place) was replaced while its upload began")
             }
             return session
         }
