@@ -108,14 +108,17 @@ import Testing
         ),
     ]
 
+    /// Of the merging of small files, in every face of the sink.
+    static let compaction: [(Duty, [String])] = [(.should, ["compact.interval.ms", "compact.target.bytes", "compact.min.files", "compact.min.age.ms"])]
+
     @Test func everyKeyIsKnown() {
         func unknown<C: ConnectConfiguration>(_ type: C.Type, _ tables: [(Duty, [String])]...) -> [String] {
             let names = Set(C.keys.flatMap { [$0.name] + $0.aliases })
             return tables.joined().flatMap(\.1).filter { key in !names.contains(key) && !C.keyPrefixes.contains { key.hasPrefix($0) } }
         }
-        #expect(unknown(S3SinkConfiguration.self, Self.confluent, Self.parquet) == [])
-        #expect(unknown(GCSSinkConfiguration.self, Self.aiven, Self.gcs, Self.parquet) == [])
-        #expect(unknown(AivenS3SinkConfiguration.self, Self.aiven, Self.aivenS3, Self.parquet) == [])
+        #expect(unknown(S3SinkConfiguration.self, Self.confluent, Self.parquet, Self.compaction) == [])
+        #expect(unknown(GCSSinkConfiguration.self, Self.aiven, Self.gcs, Self.parquet, Self.compaction) == [])
+        #expect(unknown(AivenS3SinkConfiguration.self, Self.aiven, Self.aivenS3, Self.parquet, Self.compaction) == [])
     }
 
     /// A key that does something is set by a test of another suite; which of them judges what it does is the reader's to say.
@@ -126,7 +129,7 @@ import Testing
         where path.hasSuffix(".swift") || path.hasSuffix("_config.json") {
             if !path.hasSuffix(own) { text += try String(contentsOfFile: "\(root)/\(path)", encoding: .utf8) }
         }
-        let tables = [Self.confluent, Self.aiven, Self.gcs, Self.aivenS3, Self.parquet].joined()
+        let tables = [Self.confluent, Self.aiven, Self.gcs, Self.aivenS3, Self.parquet, Self.compaction].joined()
         let unused = tables.filter { $0.0 != .withoutEffect }.flatMap(\.1).filter { !text.contains("\"\($0)\"") }
         #expect(Set(unused).sorted() == [])
     }
