@@ -177,10 +177,11 @@ private struct RowGroupMove {
         }
     }
 
-    /// An offset in the joined file. 0 is what some writers say for none.
-    private func moved(_ offset: Int64) throws(Malformed) -> Int64 {
+    /// An offset in the joined file, which reaches as far. 0 is what some writers say for none.
+    private mutating func moved(_ offset: Int64) throws(Malformed) -> Int64 {
         if offset == 0 { return 0 }
         guard offset >= ParquetJoin.magic.count, offset <= end else { throw Malformed() }
+        dataEnd = max(dataEnd, offset)
         return offset + distance
     }
 
