@@ -181,6 +181,8 @@ extension Array {
                     config: [
                         "topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1",
                         "topic.creation.default.max.message.bytes": "20000", "producer.override.max.request.size": "10000000",
+                        // What is judged is the batch as it is sent.
+                        "producer.override.compression.type": "none",
                     ])
                 let error = await #expect(throws: ConnectorError.self) {
                     try await log.append(Frame([.numbers([1], topic: topic, padding: 30_000)], at: .at(1)), by: producer)
@@ -265,7 +267,9 @@ extension Array {
 
     /// Refused by the broker, and by the client before a broker hears of it.
     @Test(arguments: ["10000000", "20000"]) func aRecordThatIsTooLargeForATransactionIsSaid(maximum: String) async throws {
-        let config = ["topic.creation.default.max.message.bytes": "20000", "producer.override.max.request.size": maximum]
+        let config = [
+            "topic.creation.default.max.message.bytes": "20000", "producer.override.max.request.size": maximum, "producer.override.compression.type": "none",
+        ]
         try await withTransactions(config) { log, producer, topic, committed in
             func refused(_ body: () async throws -> Void) async {
                 let error = await #expect(throws: ConnectorError.self) { try await body() }
