@@ -65,7 +65,7 @@ import TestSupport
             try await worker.wait("nothing is left to merge", seconds: 60) {
                 let merges = try metric("sluice_object_store_merges_total")
                 defer { last = merges }
-                try await Task.sleep(for: .milliseconds(500))
+                try await Task.sleep(for: .milliseconds(1500))
                 return merges == last
             }
             #expect(worker.stop() == 0)

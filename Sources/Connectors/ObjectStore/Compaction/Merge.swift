@@ -46,7 +46,10 @@ struct Merge: Sendable {
         try await context.each(plan.sources) { source in try await store.head(source.key).map { isSame($0, source) } ?? false }.allSatisfy { $0 }
     }
 
-    private func deleteSources() async throws {
+    /// Also when this task is cancelled: what was begun is ended by a stop, not only by the next run. A store that is away ends it with the first failure.
+    private func deleteSources() async throws { try await Task { try await deleteEach() }.value }
+
+    private func deleteEach() async throws {
         _ = try await context.each(plan.sources) { source in
             guard let object = try await store.head(source.key) else { return }
             guard isSame(object, source) else {
