@@ -130,8 +130,7 @@ package struct ConnectJSONReader: ~Copyable {
     }
 
     private mutating func readBare(_ count: Int, _ row: (Int) -> UnsafeRawBufferPointer?) throws -> [Run] {
-        let builder = SchemalessBuilder()
-        var isNormalized = false
+        var builder = SchemalessBuilder(), isNormalized = false
         while true {
             var pass = SchemalessBuilder.Pass()
             for i in 0..<count {
@@ -140,8 +139,12 @@ package struct ConnectJSONReader: ~Copyable {
                 } catch { throw Self.located(error, row: i) }
             }
             if !pass.hasConflict, !pass.hasDuplicate { break }
-            isNormalized = isNormalized || pass.hasDuplicate
-            builder.begin()
+            if pass.hasDuplicate {
+                // What was learnt of values that do not count is forgotten with them.
+                (builder, isNormalized) = (SchemalessBuilder(), true)
+            } else {
+                builder.begin()
+            }
         }
         return count == 0 ? [] : [Run(rows: 0..<count, column: builder.finish())]
     }

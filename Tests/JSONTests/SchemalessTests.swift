@@ -41,6 +41,13 @@ import Testing
         #expect(try Self.texts(Self.column(["[1,\"a\"]", "[2]", "\"s\""])) == ["[1,\"a\"]", "[2]", "\"s\""])
     }
 
+    /// The last of members with one name counts, also for the schema.
+    @Test func whatAMemberSaidBeforeItsLastValueLeavesNoTrace() throws {
+        let column = try Self.column([#"{"a":{"gone":1},"b":2,"a":{"here":true}}"#, #"{"a":{"here":false},"b":"x","b":3}"#])
+        #expect(column.schema == (try Self.column([#"{"a":{"here":true},"b":2}"#])).schema)
+        #expect(try Self.texts(column) == [#"{"a":{"here":true},"b":2}"#, #"{"a":{"here":false},"b":3}"#])
+    }
+
     @Test func anyDocumentsComeBack() throws {
         let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0 ... .max)
         print("SLUICE_SEED=\(seed)")
