@@ -26,32 +26,13 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 command -v swift >/dev/null || { echo "setup: no Swift toolchain; Sluice needs Swift 6.3, see https://www.swift.org/install" >&2; exit 1; }
 
-if [ "$verb" != build ] && ! cmp -s Tests/requirements.txt .venv/requirements.txt; then
-  echo "setup: Python environment for the tests (.venv)"
-  python3 -m venv .venv
-  .venv/bin/pip install -q --disable-pip-version-check -r Tests/requirements.txt
-  cp Tests/requirements.txt .venv/requirements.txt
-fi
-
-if [ "$verb" = test ] && ! cmp -s Tests/requirements-fakesnow.txt .venv-fakesnow/requirements.txt; then
-  echo "setup: fakesnow for the tests (.venv-fakesnow)"
-  python3 -m venv .venv-fakesnow
-  .venv-fakesnow/bin/pip install -q --disable-pip-version-check -r Tests/requirements-fakesnow.txt
-  .venv-fakesnow/bin/pip install -q --disable-pip-version-check --no-deps fakesnow==0.12.1
-  cp Tests/requirements-fakesnow.txt .venv-fakesnow/requirements.txt
-fi
-
-if [ "$verb" = test ] && ! cmp -s examples/banking-dbt/requirements.txt .venv-dbt/requirements.txt; then
-  echo "setup: dbt for the examples (.venv-dbt)"
-  [ -x .venv-dbt/bin/python ] || python3 -m venv .venv-dbt
-  .venv-dbt/bin/pip install -q --disable-pip-version-check -r examples/banking-dbt/requirements.txt
-  cp examples/banking-dbt/requirements.txt .venv-dbt/requirements.txt
-fi
-
-airflow=examples/banking-minio-fr/dags/requirements.txt
-if [ "$verb" = test ] && ! cmp -s $airflow .venv-airflow/requirements.txt; then
-  echo "setup: Airflow for the examples (.venv-airflow)"
-  python3 -m venv .venv-airflow
-  .venv-airflow/bin/pip install -q --disable-pip-version-check --no-deps -r $airflow
-  cp $airflow .venv-airflow/requirements.txt
+[ "$verb" = build ] || scripts/venv.sh .venv Tests/requirements.txt
+if [ "$verb" = test ]; then
+  scripts/venv.sh .venv-fakesnow Tests/requirements-fakesnow.txt
+  # It is held to a DuckDB that fakesnow does not ask for.
+  compgen -G '.venv-fakesnow/lib/python*/site-packages/fakesnow-0.12.1.dist-info' >/dev/null ||
+    .venv-fakesnow/bin/pip install -q --disable-pip-version-check --no-deps fakesnow==0.12.1
+  scripts/venv.sh .venv-dbt examples/banking-dbt/requirements.txt
+  # The list is whole.
+  scripts/venv.sh .venv-airflow examples/banking-minio-fr/dags/requirements.txt --no-deps
 fi

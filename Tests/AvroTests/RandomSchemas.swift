@@ -7,10 +7,8 @@ struct RandomSchemas {
     private var random: SeededGenerator
     private var names = 0
 
-    init(_ name: String = #function) {
-        let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max)
-        print("\(name): seed \(seed)")
-        random = SeededGenerator(seed: seed)
+    init(_ test: String = #function) {
+        random = .printed(test)
     }
 
     mutating func int(_ range: ClosedRange<Int>) -> Int { .random(in: range, using: &random) }

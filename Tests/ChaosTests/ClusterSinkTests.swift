@@ -22,7 +22,7 @@ import Testing
     @Test func everyRecordIsInTheLakeOnceAfterKillsAndFreezes() async throws {
         let environment = ProcessInfo.processInfo.environment
         let rounds = environment["SLUICE_CLUSTER_ROUNDS"].flatMap { Int($0) } ?? 2
-        var random = SeededGenerator(seed: environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max))
+        var random = SeededGenerator.printed()
         print("cluster sink test: \(rounds) rounds, SLUICE_SEED=\(random.seed)")
         try await withSwiftS3 { server in
             try await KafkaCluster.with(3) { cluster in

@@ -7,7 +7,7 @@ import Testing
 /// each row is there once, and the changes of the time behind it.
 @Suite(.serialized, .enabled(if: KafkaBroker.isAvailable)) struct ClusterSnapshotTests {
     @Test func aPartOfASnapshotThatACrashCutIsThereOnce() async throws {
-        var random = SeededGenerator(seed: ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max))
+        var random = SeededGenerator.printed()
         print("cluster snapshot test: SLUICE_SEED=\(random.seed)")
         let rows = 60_000, kills = 3
         try await withPostgres { database in

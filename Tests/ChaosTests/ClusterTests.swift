@@ -13,7 +13,7 @@ import Testing
     @Test func everyChangeIsInKafkaOnceAfterKillsWithExactlyOnce() async throws { try await kills(exactlyOnce: true) }
 
     private func kills(exactlyOnce: Bool) async throws {
-        var random = SeededGenerator(seed: ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max))
+        var random = SeededGenerator.printed()
         print("cluster kill test: \(rounds) rounds, exactly-once \(exactlyOnce), SLUICE_SEED=\(random.seed)")
         try await withCluster(exactlyOnce: exactlyOnce) { cluster in
             for round in 1...rounds {

@@ -9,7 +9,7 @@ import TestSupport
     @Test func everyCommittedChangeIsInTheLakeOnceAfterKills() async throws {
         let environment = ProcessInfo.processInfo.environment
         let rounds = environment["SLUICE_KILL_ROUNDS"].flatMap { Int($0) } ?? 100
-        var random = SeededGenerator(seed: environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max))
+        var random = SeededGenerator.printed()
         print("kill test: \(rounds) rounds, SLUICE_SEED=\(random.seed)")
         let server = try S3Server.start(), bucket = uniqueBucket()
         try await withPostgres { database in

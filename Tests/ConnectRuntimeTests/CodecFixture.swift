@@ -1,4 +1,5 @@
 import ConnectAPI
+import TestSupport
 import Testing
 
 @testable import ConnectRuntime
@@ -98,8 +99,8 @@ extension Column {
 
 extension RecordBatch {
     static func random(topic: String, rows: Int, using random: inout some RandomNumberGenerator) -> RecordBatch {
-        func maybe<T>(_ random: inout some RandomNumberGenerator, _ value: (inout SeededRandom) -> T) -> T? {
-            var inner = SeededRandom(seed: random.next())
+        func maybe<T>(_ random: inout some RandomNumberGenerator, _ value: (inout SeededGenerator) -> T) -> T? {
+            var inner = SeededGenerator(seed: random.next())
             return inner.next() % 4 == 0 ? nil : value(&inner)
         }
         let key = maybe(&random) { Column.random(.random(depth: 1, using: &$0), count: rows, using: &$0) }
@@ -131,17 +132,5 @@ extension RecordBatch {
             }
             return seen
         }
-    }
-}
-
-/// A generator of its own for closures that must not touch the caller's.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed | 1 }
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
     }
 }

@@ -257,12 +257,3 @@ import Testing
         }
     }
 }
-
-extension SeededGenerator {
-    /// `SLUICE_SEED` or a new one, printed so that a failure can be run again.
-    static func printed(_ test: String = #function) -> SeededGenerator {
-        let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0...UInt64.max)
-        print("\(test): SLUICE_SEED=\(seed)")
-        return SeededGenerator(seed: seed)
-    }
-}

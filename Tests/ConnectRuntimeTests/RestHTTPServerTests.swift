@@ -174,8 +174,7 @@ import Testing
     }
 
     @Test func survivesRandomBytes() async throws {
-        let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0 ... .max)
-        print("SLUICE_SEED=\(seed)")
+        let seed = SeededGenerator.printed().seed
         try await withServer(handler: Self.echo) { server in
             let port = server.port
             try await self.blocking {

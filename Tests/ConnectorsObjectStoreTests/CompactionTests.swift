@@ -169,7 +169,7 @@ import TestSupport
     static func law(
         _ seed: UInt64, _ base: any ObjectStore, _ settings: [String: String], records: Int = 300, inParts: Bool = true, objects: () async throws -> Objects
     ) async throws -> Double {
-        var random = SeededRandom(state: seed)
+        var random = SeededGenerator(seed: seed)
         let topic = Self.topic(Int.random(in: 50...records, using: &random), directories: Int.random(in: 1...4, using: &random))
         var all = Self.settings.merging(["flush.size": String(Int.random(in: 3...40, using: &random))]) { $1 }.merging(settings) { $1 }
         if Bool.random(using: &random) { all.merge(["partitioner.class": "FieldPartitioner", "partition.field.name": "k"]) { $1 } }
@@ -195,7 +195,7 @@ import TestSupport
         return metrics["merged_files_total"]
     }
 
-    private static func live(_ harness: SinkHarness, _ topic: TestTopic, _ committed: inout Int64, _ random: inout SeededRandom) async throws {
+    private static func live(_ harness: SinkHarness, _ topic: TestTopic, _ committed: inout Int64, _ random: inout SeededGenerator) async throws {
         var task = try harness.task(), at = Int(committed)
         do {
             while true {
@@ -237,7 +237,7 @@ import TestSupport
         let first = ExactlyOnceTests.seed()
         print("seed \(first)")
         for seed in first..<first + 60 {
-            var random = SeededRandom(state: seed)
+            var random = SeededGenerator(seed: seed)
             let base = MemoryStore(pageSize: 7), topic = Self.topic(Int.random(in: 60...200, using: &random))
             try await Self.store(topic, Self.harness(base, ["flush.size": "5"]))
             let count = Int64(topic.records.count)

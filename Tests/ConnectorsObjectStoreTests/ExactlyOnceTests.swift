@@ -17,7 +17,7 @@ import TestSupport
         var memory: Int
         var partSize: Int?
 
-        init(_ random: inout SeededRandom) {
+        init(_ random: inout SeededGenerator) {
             let n = Int.random(in: 1...400, using: &random), directories = Int.random(in: 1...6, using: &random)
             let start: Int64 = 1_800_000_000_000
             let stickiness = Double.random(in: 0..<1, using: &random)
@@ -56,7 +56,7 @@ import TestSupport
     }
 
     /// The same law under Aiven's configuration: a template divides the records, and every file has limits of its own.
-    private static func aiven(_ random: inout SeededRandom, prefix: String) -> Story {
+    private static func aiven(_ random: inout SeededGenerator, prefix: String) -> Story {
         var story = Story(&random)
         // Hours go by within a story.
         story.topic = TestTopic(story.topic.records.map { ($0.key, 1_800_000_000_000 + ($0.time - 1_800_000_000_000) * 600) })
@@ -77,7 +77,7 @@ import TestSupport
 
     /// One life of the process: from the committed offset until it dies or the topic is at its end.
     private func live(
-        _ harness: SinkHarness, _ store: FaultyStore, _ story: Story, committed: inout Int64, _ random: inout SeededRandom
+        _ harness: SinkHarness, _ store: FaultyStore, _ story: Story, committed: inout Int64, _ random: inout SeededGenerator
     ) async throws -> Bool {
         var task = try harness.task()
         var at = 0
@@ -138,7 +138,7 @@ import TestSupport
         _ seed: UInt64, on base: any ObjectStore, _ settings: [String: String] = [:], aiven prefix: String? = nil,
         objects: () async throws -> [(key: String, body: [UInt8], metadata: [String: String])]
     ) async throws -> Int {
-        var random = SeededRandom(state: seed)
+        var random = SeededGenerator(seed: seed)
         let story = prefix.map { Self.aiven(&random, prefix: $0) } ?? Story(&random)
         let clock = TestClock()
         var committed: Int64 = 0

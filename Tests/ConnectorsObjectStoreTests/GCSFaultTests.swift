@@ -10,9 +10,8 @@ import TestSupport
 @Suite(.serialized) struct GCSFaultTests {
     @Test func everyFaultPasses() async throws {
         try await withOwnGCSStub { server in
-            let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
-            print("SLUICE_SEED=\(seed)")
-            let random = Mutex((SeededRandom(state: seed), hurt: [String: Int]()))
+            let seed = SeededGenerator.printed().seed
+            let random = Mutex((SeededGenerator(seed: seed), hurt: [String: Int]()))
             let upstream = server.endpoint.split(separator: ":").last.flatMap { Int($0) } ?? 0
             let proxy = try FaultProxy(to: upstream) { request in
                 random.withLock { state in

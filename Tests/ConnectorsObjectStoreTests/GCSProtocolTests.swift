@@ -110,7 +110,7 @@ import Transport
     @Test func anyBytesAreAnAnswer() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("seed \(seed)")
-        var random = SeededRandom(state: seed)
+        var random = SeededGenerator(seed: seed)
         let samples = [
             #"{"error":{"code":403,"message":"no","errors":[{"reason":"forbidden","domain":"global"}]}}"#, #"{"access_token":"t","expires_in":3599}"#,
             #"{"accessToken":"t","expireTime":"2026-01-01T00:00:00Z"}"#, #"{"items":[{"name":"a"}],"nextPageToken":"b"}"#, Self.user,

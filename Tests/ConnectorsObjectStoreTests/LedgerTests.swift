@@ -15,7 +15,7 @@ import TestSupport
         private static let schema = Schema(
             .struct, optional: true, fields: [Schema.Field("o", Schema(.int64)), Schema.Field("k", Schema(.string))])
 
-        init(_ random: inout SeededRandom) {
+        init(_ random: inout SeededGenerator) {
             var time: Int64 = 1_800_000_000_000
             let nulls = Bool.random(using: &random) ? 0.15 : 0
             records = (0..<Int.random(in: 1...300, using: &random)).map { _ in
@@ -44,7 +44,7 @@ import TestSupport
         ["partitioner.class": "FieldPartitioner", "partition.field.name": "k"], ["store.kafka.headers": "true", "headers.format.class": "JsonFormat"],
     ]
 
-    private static func settings(_ random: inout SeededRandom) -> [String: String] {
+    private static func settings(_ random: inout SeededGenerator) -> [String: String] {
         var settings = ["exactly.once.mode": "ledger", "flush.on.stop": "true", "behavior.on.null.values": "ignore"]
         settings.merge(names.randomElement(using: &random)!) { $1 }
         settings["flush.size"] = String(Bool.random(using: &random) ? Int.random(in: 1...60, using: &random) : 1_000_000)
@@ -55,7 +55,7 @@ import TestSupport
     }
 
     /// Aiven's configuration: WALLCLOCK and limits of each file.
-    private static func aiven(_ random: inout SeededRandom) -> [String: String] {
+    private static func aiven(_ random: inout SeededGenerator) -> [String: String] {
         [
             "aws.s3.bucket.name": "b", "exactly.once.mode": "ledger", "format.output.type": "jsonl", "format.output.envelope": "false",
             "file.compression.type": "none", "kafka.retry.backoff.ms": "0", "file.name.timestamp.source": "WALLCLOCK",
@@ -110,7 +110,9 @@ import TestSupport
 
     // MARK: Crashes
 
-    private func live(_ harness: SinkHarness, _ store: FaultyStore, _ topic: Topic, committed: inout Int64, _ random: inout SeededRandom) async throws -> Bool {
+    private func live(_ harness: SinkHarness, _ store: FaultyStore, _ topic: Topic, committed: inout Int64, _ random: inout SeededGenerator) async throws
+        -> Bool
+    {
         var task = try harness.task(), at = 0
         do {
             while true {
@@ -149,7 +151,7 @@ import TestSupport
     private func run(
         _ seed: UInt64, on base: any ObjectStore, lives: Int = 8, isSlow: Bool = false, remade: (() throws -> any ObjectStore)? = nil
     ) async throws {
-        var random = SeededRandom(state: seed)
+        var random = SeededGenerator(seed: seed)
         var topic = Topic(&random)
         let isAiven = Int.random(in: 0..<4, using: &random) == 0
         var settings = isAiven ? Self.aiven(&random) : Self.settings(&random)
@@ -315,7 +317,7 @@ import TestSupport
     }
 
     private func rivals(_ seed: UInt64) async throws -> Int {
-        var random = SeededRandom(state: seed)
+        var random = SeededGenerator(seed: seed)
         let topic = Topic(&random), isAiven = Int.random(in: 0..<4, using: &random) == 0
         let settings = isAiven ? Self.aiven(&random) : Self.settings(&random), base = MemoryStore()
         let partSize = Bool.random(using: &random) ? Int.random(in: 20...400, using: &random) : nil
@@ -420,7 +422,7 @@ import TestSupport
     // MARK: What is refused
 
     @Test func refusesWhatWouldStoreRowsTwiceOrNever() async throws {
-        var random = SeededRandom(state: 3)
+        var random = SeededGenerator(seed: 3)
         var topic = Topic(&random)
         topic.records = (0..<20).map { ("d", 1_800_000_000_000 + Int64($0), false) }
         let base = MemoryStore(), settings = ["exactly.once.mode": "ledger", "flush.size": "5"]
@@ -463,7 +465,7 @@ import TestSupport
 
     /// Whatever an entry's bytes became, they are an entry that says the same or none.
     @Test func entriesComeBackAsTheyWere() throws {
-        var random = SeededRandom(state: ExactlyOnceTests.seed())
+        var random = SeededGenerator(seed: ExactlyOnceTests.seed())
         for _ in 0..<300 {
             let attributes = ObjectAttributes(contentType: "a/b", metadata: ["kafka-set": "é\"\\", "x": "\(random.next())"])
             let file = SealedFile(

@@ -1,6 +1,7 @@
 import ConnectAPI
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import ConnectorsObjectStore
@@ -85,7 +86,7 @@ import Testing
         let first = ExactlyOnceTests.seed()
         print("seed \(first)")
         for seed in first..<first + 60 {
-            var random = SeededRandom(state: seed)
+            var random = SeededGenerator(seed: seed)
             var now = Self.start
             let topic = TestTopic(
                 (0..<Int.random(in: 20...80, using: &random)).map { _ in

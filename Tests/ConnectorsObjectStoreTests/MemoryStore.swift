@@ -1,4 +1,5 @@
 import ConnectAPI
+import TestSupport
 import Synchronization
 
 @testable import ConnectorsObjectStore
@@ -89,7 +90,7 @@ final class MemoryStore: ObjectStore {
 /// Passes calls on, fails some of them before or after they took effect, and dies for good at a chosen call.
 final class FaultyStore: ObjectStore {
     private struct State {
-        var random: SeededRandom
+        var random: SeededGenerator
         var calls = 0
         var isDead = false
     }
@@ -102,7 +103,7 @@ final class FaultyStore: ObjectStore {
         self.base = base
         self.diesAt = diesAt
         self.failureRate = failureRate
-        state = Mutex(State(random: SeededRandom(state: seed)))
+        state = Mutex(State(random: SeededGenerator(seed: seed)))
     }
 
     struct Dead: Error {}
@@ -170,16 +171,4 @@ final class FaultyStore: ObjectStore {
         try await pass { try await base.page(prefix, after: next, limit: limit) }
     }
     func delete(_ key: String) async throws { try await pass { try await base.delete(key) } }
-}
-
-/// SplitMix64 as a plain value.
-struct SeededRandom: RandomNumberGenerator, Sendable {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

@@ -68,9 +68,7 @@ import TestSupport
 
     /// Records of different groups or starts never share a name, whatever the template: the second choice tells them apart.
     @Test func namesOfDifferentFilesDiffer() throws {
-        let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
-        print("seed \(seed)")
-        var random = SeededRandom(state: seed)
+        var random = SeededGenerator.printed()
         let pieces = [
             "{{topic}}", "{{table}}", "{{partition}}", "{{partition:padding=true}}", "{{start_offset}}", "{{start_offset:padding=true}}", "{{key}}",
             "{{timestamp:unit=yyyy}}", "{{timestamp:unit=HH}}", "{{timestamp:format=mmss}}", "{{date}}", "{{field:a.b}}", "/", "-", ".parquet", "x=", "ü", "}}",
@@ -89,7 +87,7 @@ import TestSupport
                 #expect(names == naming.names(topic: "t.u", partition: file.partition, directory: directory, start: file.start, time: Self.time))
                 #expect(names.count == 2 && names[0] != names[1], "\(text)")
                 // The same choice again means the same partition and start, once the first names are taken.
-                if let other = taken[names[1]] { #expect(other == file, "\(text), seed \(seed)") }
+                if let other = taken[names[1]] { #expect(other == file, "\(text), seed \(random.seed)") }
                 taken[names[1]] = file
             }
         }
@@ -98,7 +96,7 @@ import TestSupport
     @Test func anyTextIsATemplateOrAMistake() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("seed \(seed)")
-        var random = SeededRandom(state: seed)
+        var random = SeededGenerator(seed: seed)
         let pieces = [
             "{", "}", "{{", "{{", "}}", "}}", ":", "=", "topic", "partition", "start_offset", "timestamp", "unit", "format", "padding", "true", "yyyy", "HH",
             "mm",

@@ -30,7 +30,7 @@ import TestSupport
         for text in ["", "-", "20x4", "2024-13-01", "2024-02-30", "2024-05-06T", "2024-05-06T07:08:09+", "nonsense", "99999999999999999999"] {
             #expect(millis(text) == nil, "\(text)")
         }
-        var random = SeededRandom(state: 5)
+        var random = SeededGenerator(seed: 5)
         for _ in 0..<5000 { _ = millis(String((0..<Int.random(in: 0...30, using: &random)).map { _ in "0123456789-:TZ+. ".randomElement(using: &random)! })) }
     }
 

@@ -1,5 +1,6 @@
 import ConnectAPI
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ConnectorsObjectStore
@@ -49,7 +50,7 @@ import Testing
     }
 
     private func run(_ seed: UInt64, _ settings: [String: String], memory: Bool, _ name: String) async throws -> Int {
-        var random = SeededRandom(state: seed)
+        var random = SeededGenerator(seed: seed)
         let padding = memory ? String(repeating: "x", count: 8000) : ""
         var time: Int64 = 1_800_000_000_000
         let topic = TestTopic(
@@ -92,7 +93,7 @@ import Testing
         return restarts
     }
 
-    private func step(_ life: inout Life, _ topic: TestTopic, _ random: inout SeededRandom) async throws {
+    private func step(_ life: inout Life, _ topic: TestTopic, _ random: inout SeededGenerator) async throws {
         life.harness.clock.advance(Int64.random(in: 0...300, using: &random))
         if life.at < topic.records.count, Bool.random(using: &random) {
             let end = min(topic.records.count, life.at + Int.random(in: 1...40, using: &random))
@@ -120,11 +121,11 @@ import Testing
 /// Calls take their time, each another one.
 final class JitterStore: ObjectStore {
     private let base: any ObjectStore
-    private let random: Mutex<SeededRandom>
+    private let random: Mutex<SeededGenerator>
 
     init(_ base: any ObjectStore, seed: UInt64) {
         self.base = base
-        random = Mutex(SeededRandom(state: seed))
+        random = Mutex(SeededGenerator(seed: seed))
     }
 
     var place: String { base.place }

@@ -20,6 +20,16 @@ import TestSupport
         return S3Store(client, S3Store.Options(createBucket: true), log: Logger("test"))
     }
 
+    /// A store whose credentials a container's endpoint hands out, and again when they end.
+    private func store(_ endpoint: String, _ server: S3Server, pool: BlockingPool, credentialsFrom issuer: String) async throws -> S3Store {
+        var chain = CredentialChain()
+        let environment = ["AWS_CONTAINER_CREDENTIALS_FULL_URI": issuer + "/", "HOME": "/nowhere"]
+        chain.environment = { environment[$0] }
+        let store = try store(endpoint, server, uniqueBucket(), pool: pool, chain: chain)
+        try await store.prepare()
+        return store
+    }
+
     /// The offsets in all files below `topics/t`, in the order of names.
     private func stored(_ store: S3Store) async throws -> [Int64] {
         var rows: [Int64] = []
@@ -51,9 +61,8 @@ import TestSupport
 
     @Test func everyFaultPasses() async throws {
         try await withSwiftS3 { server in
-            let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
-            print("SLUICE_SEED=\(seed)")
-            let random = Mutex((SeededRandom(state: seed), hurt: [String: Int]()))
+            let seed = SeededGenerator.printed().seed
+            let random = Mutex((SeededGenerator(seed: seed), hurt: [String: Int]()))
             let proxy = try FaultProxy(to: server.port) { request in
                 guard request.method != "HEAD" || request.target.contains("topics") else { return nil }
                 return random.withLock { state in
@@ -152,11 +161,7 @@ import TestSupport
             }
             let pool = BlockingPool(threads: 8)
             defer { pool.stop() }
-            var chain = CredentialChain()
-            let environment = ["AWS_CONTAINER_CREDENTIALS_FULL_URI": issuer.endpoint + "/", "HOME": "/nowhere"]
-            chain.environment = { environment[$0] }
-            let store = try store(proxy.endpoint, server, uniqueBucket(), pool: pool, chain: chain)
-            try await store.prepare()
+            let store = try await store(proxy.endpoint, server, pool: pool, credentialsFrom: issuer.endpoint)
             var harness = SinkHarness(["flush.size": "100000", "flush.on.stop": "true"], store: store)
             harness.partSize = 5 << 20
             let topic = TestTopic((0..<5400).map { _ in (String(repeating: "x", count: 10_000), 1_800_000_000_000) })
@@ -204,11 +209,7 @@ import TestSupport
             }
             let pool = BlockingPool(threads: 8)
             defer { pool.stop() }
-            var chain = CredentialChain()
-            let environment = ["AWS_CONTAINER_CREDENTIALS_FULL_URI": issuer.endpoint + "/", "HOME": "/nowhere"]
-            chain.environment = { environment[$0] }
-            let store = try store(proxy.endpoint, server, uniqueBucket(), pool: pool, chain: chain), start = Date()
-            try await store.prepare()
+            let store = try await store(proxy.endpoint, server, pool: pool, credentialsFrom: issuer.endpoint), start = Date()
             var harness = SinkHarness(["flush.size": "100000", "flush.on.stop": "true"], store: store)
             harness.partSize = 5 << 20
             let topic = TestTopic((0..<5400).map { _ in (String(repeating: "x", count: 10_000), 1_800_000_000_000) })

@@ -19,7 +19,7 @@ import Transport
 
     /// botocore signs the same requests: signatures must be equal.
     @Test func signaturesAreBotocores() throws {
-        var random = SeededRandom(state: 7)
+        var random = SeededGenerator(seed: 7)
         let letters = Array("abzAZ09 -_.~/+=&?#%:@,;!*'()[]$\"ü日😀")
         func text(_ n: Int) -> String { String((0..<n).map { _ in letters.randomElement(using: &random)! }) }
         var cases: [Case] = Self.nasty.map {
@@ -86,7 +86,7 @@ import Transport
         #expect(Digest.hex(Digest.sha256([])) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
         #expect(Digest.crc32c(Array("123456789".utf8)) == 0xE306_9283)
         #expect(Digest.crc32c(Array("The quick brown fox jumps over the lazy dog".utf8)) == 0x2262_0404)
-        var random = SeededRandom(state: 9)
+        var random = SeededGenerator(seed: 9)
         for count in [0, 1, 7, 8, 23, 24, 4095, 4096, 4097, 4119, 10_000, 100_003, 1 << 20] {
             let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }, cut = Int.random(in: 0...count, using: &random)
             let byTables = bytes.withUnsafeBytes { CRC32C.byTables($0, 0) }

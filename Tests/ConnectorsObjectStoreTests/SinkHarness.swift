@@ -101,3 +101,20 @@ func offsets(_ body: [UInt8]) -> [Int64] {
         line.split(separator: ":").dropFirst().first.flatMap { Int64($0.prefix { $0.isNumber }) }
     }
 }
+
+/// `snappy(data)` for Python: what a stream of snappy-java's blocks holds.
+let pythonSnappy = """
+    import struct, pyarrow
+    def snappy(data):
+        assert data[:8] == b'\\x82SNAPPY\\0' and struct.unpack('>ii', data[8:16]) == (1, 1)
+        at, out = 16, b''
+        while at < len(data):
+            size, = struct.unpack('>i', data[at:at + 4]); block = data[at + 4:at + 4 + size]; at += 4 + size
+            n, shift, i = 0, 0, 0
+            while True:
+                n |= (block[i] & 127) << shift; shift += 7; i += 1
+                if block[i - 1] < 128: break
+            out += pyarrow.decompress(block, decompressed_size=n, codec='snappy', asbytes=True)
+        return out
+
+    """

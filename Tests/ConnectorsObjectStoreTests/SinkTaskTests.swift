@@ -172,7 +172,7 @@ import TestSupport
     /// A task that was thought dead writes on while another has its partition.
     @Test func twoTasksOfOnePartitionStoreEveryRecordOnce() async throws {
         for seed in UInt64(1)...40 {
-            var random = SeededRandom(state: seed)
+            var random = SeededGenerator(seed: seed)
             let base = MemoryStore(), records = TestTopic((0..<200).map { ("k\($0 % 3)", 1_800_000_000_000 + Int64($0) * 100) })
             let settings =
                 Bool.random(using: &random)

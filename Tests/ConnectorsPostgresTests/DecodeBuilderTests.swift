@@ -103,7 +103,7 @@ import Testing
 
     /// Invariant 3 and the rule that boundaries carry no meaning: however changes are cut into batches, the rows are the same.
     @Test func rowsAreTheSameHoweverTheyAreCut() throws {
-        var generator = decodeGenerator()
+        var generator = SeededGenerator.printed()
         let schema = try Fixtures.transactions()
         func cell() -> Fixtures.Cell { Bool.random(using: &generator) ? .null : .text("v\(Int.random(in: 0...99, using: &generator))") }
         let messages = (0..<200).map { i -> [UInt8] in

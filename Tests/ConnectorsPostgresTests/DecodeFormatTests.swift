@@ -57,7 +57,7 @@ import Testing
     ]
 
     @Test func textAndBinaryGiveIdenticalRowsInEveryMode() async throws {
-        var generator = decodeGenerator()
+        var generator = SeededGenerator.printed()
         try await withPostgres { postgres in
             let database = DecodeDatabase(postgres: postgres)
             let list = Self.columns.enumerated().map { "c\($0) \($1.type)" }.joined(separator: ", ")

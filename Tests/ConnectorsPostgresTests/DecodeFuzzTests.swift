@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func parsersSurviveRandomBytes() {
-        var generator = decodeGenerator(), parsed = 0
+        var generator = SeededGenerator.printed(), parsed = 0
         for _ in 0..<20_000 {
             let bytes = Self.random(Int.random(in: 0...60, using: &generator), &generator)
             bytes.withUnsafeBytes { bytes in
@@ -57,7 +57,7 @@ import Testing
     ].map { Array($0.utf8) }
 
     @Test func decodersSurviveMutatedAndRandomValues() {
-        var generator = decodeGenerator()
+        var generator = SeededGenerator.printed()
         for (decoder, schema) in Self.decoders {
             for origin in [RowOrigin.stream, .snapshot] {
                 var cells = ElementCells()
@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func copyStreamsSurviveMutation() throws {
-        var generator = decodeGenerator()
+        var generator = SeededGenerator.printed()
         let schema = try Fixtures.transactions()
         var stream = Fixtures.copyHeader
         for i in 0..<5 { stream += Fixtures.copyTuple([Fixtures.be(Int64(i)), Array("text\(i)".utf8), nil]) }

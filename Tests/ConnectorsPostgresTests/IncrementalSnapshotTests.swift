@@ -174,7 +174,7 @@ import Testing
         progress.maximumKey = ["9", ""]
         progress.rows = 12
         #expect(IncrementalProgress(json: progress.json) == progress)
-        var random = decodeGenerator()
+        var random = SeededGenerator.printed()
         let bytes = Array(progress.json.utf8)
         for _ in 0..<3_000 {
             var mutated = bytes

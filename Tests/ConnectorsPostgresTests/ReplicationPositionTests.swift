@@ -132,7 +132,7 @@ import Testing
 
     /// Whatever the order units finish in and whatever is left at a restart, finished ranges and gaps together are every key once.
     @Test func finishedRangesAndGapsCoverEveryKeyOnce() {
-        var random = decodeGenerator()
+        var random = SeededGenerator.printed()
         for _ in 0..<500 {
             let cuts = (0..<Int.random(in: 0...6, using: &random)).map { _ in Int64.random(in: -20...20, using: &random) }
             let pieces = KeyRange().divided(at: cuts).shuffled(using: &random)

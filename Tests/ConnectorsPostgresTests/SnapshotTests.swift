@@ -95,7 +95,7 @@ import Testing
                 """)
             let recorder = Recorder(), stop = FlagBox()
             async let writer: Void = Task {
-                var random = decodeGenerator()
+                var random = SeededGenerator.printed()
                 while !stop.value {
                     let from = Int.random(in: 1...20_000, using: &random), to = Int.random(in: 1...1000, using: &random)
                     _ = try await db.ask(
@@ -151,7 +151,7 @@ import Testing
             try db.sql("create table a(id int primary key, v int); insert into a select i, 0 from generate_series(1, 20000) i; analyze a")
             let parts = ["sluice.snapshot.unit.bytes": "100000", "snapshot.max.threads": "2"]
             let recorder = Recorder()
-            var random = decodeGenerator()
+            var random = SeededGenerator.printed()
             for crash in 0..<3 {
                 recorder.restart()
                 recorder.crash(afterUnits: recorder.published + 2)

@@ -132,7 +132,7 @@ import Testing
     }
 
     @Test func malformedReplicationAnswersNeverTrap() {
-        var random = decodeGenerator()
+        var random = SeededGenerator.printed()
         for _ in 0..<20_000 {
             var chunk = ChunkQueue.Chunk()
             for _ in 0..<Int.random(in: 1...4, using: &random) {

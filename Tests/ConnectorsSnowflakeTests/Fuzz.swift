@@ -1,15 +1,6 @@
 import Foundation
 import TestSupport
 
-/// Seeds of this suite: printed, and taken from SLUICE_SEED.
-enum Seed {
-    static let current: UInt64 = {
-        let seed = getenv("SLUICE_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
-        print("SLUICE_SEED=\(seed)")
-        return seed
-    }()
-}
-
 enum Fuzz {
     /// Gives the body damaged copies: bytes changed, taken out, doubled; and now and then noise.
     static func bytes(_ good: [UInt8], _ rounds: Int, _ random: inout SeededGenerator, _ body: ([UInt8]) throws -> Void) rethrows {

@@ -47,57 +47,29 @@ import Transport
         ("COPY", [">CREATE TABLE", ">CREATE STAGE", "<LIST", ">PUT", "<upload", ">upload", "<COPY INTO", ">COPY INTO", "<REMOVE", ">REMOVE"]),
         ("SNOWPIPE", [">CREATE PIPE", ">upload", "<insertFiles", ">insertFiles", ">insertReport", ">REMOVE"]),
     ]) func aKillAtAnyStepLeavesEveryRowOnce(method: String, steps: [String]) async throws {
-        let key = try TestKey()
-        defer { key.remove() }
-        try await withSnowflake { server in
-            try await withTemporaryDirectory { directory in
-                let id = UUID().uuidString.prefix(8).uppercased(), table = "STEP_\(id)", file = directory + "/lines.txt"
-                try server.control("user", ["name": "STEPPER", "key": try key.text("public")])
-                #expect(FileManager.default.createFile(atPath: file, contents: nil))
-                let worker = try SluiceWorker(directory: directory)
-                try worker.configure("lines", ["connector.class": "FileStreamSource", "file": file, "topic": "lines"])
-                try worker.configure(
-                    "step\(id)",
-                    [
-                        "connector.class": "com.snowflake.kafka.connector.SnowflakeSinkConnector", "topics": "lines", "snowflake.url.name": server.url,
-                        "snowflake.user.name": "stepper", "snowflake.private.key": try key.oneLine("plain"), "snowflake.account.name": "acc",
-                        "snowflake.database.name": "D", "snowflake.schema.name": "S", "snowflake.topic2table.map": "lines:\(table)",
-                        "snowflake.ingestion.method": method, "buffer.count.records": "5", "buffer.flush.time": "1", "snowflake.copy.interval.seconds": "0",
-                    ])
-                var written = 0
-                func append(_ count: Int) throws {
-                    let handle = FileHandle(forWritingAtPath: file)!
-                    handle.seekToEndOfFile()
-                    handle.write(Data((written..<written + count).map { "line \($0)\n" }.joined().utf8))
-                    try handle.close()
-                    written += count
-                }
-                func counts() throws -> [Int] {
-                    try server.sql("SELECT COUNT(*), COUNT(DISTINCT RECORD_CONTENT::VARCHAR), COUNT(DISTINCT RECORD_METADATA:offset::INT) FROM D.S.\(table)")[0]
-                        .map { $0.flatMap { Int($0) } ?? -1 }
-                }
-                func held() throws -> Int { try server.state()["held"] as? Int ?? 0 }
-                for step in steps {
-                    let before = try held(), name = step.dropFirst()
-                    try server.control(
-                        "fault",
-                        ["match": name == "upload" ? "upload .*STEP_\(id)" : "^\(name)", "when": step.hasPrefix("<") ? "before" : "after", "hold": true])
-                    try append(7)
-                    try worker.start()
-                    try await worker.wait("\(step) is held") { try held() > before }
-                    worker.kill()
-                    if try server.rowsIfThere(table) > 0 {
-                        let now = try counts()
-                        #expect(now[0] == now[1] && now[0] <= written, "\(step): \(now) of \(written)")
-                    }
-                }
-                try append(3)
+        try await withLines("STEP", ["snowflake.ingestion.method": method, "buffer.count.records": "5"]) { lines in
+            let worker = lines.worker
+            func held() throws -> Int { try lines.server.state()["held"] as? Int ?? 0 }
+            for step in steps {
+                let before = try held(), name = step.dropFirst()
+                try lines.server.control(
+                    "fault",
+                    ["match": name == "upload" ? "upload .*\(lines.table)" : "^\(name)", "when": step.hasPrefix("<") ? "before" : "after", "hold": true])
+                try lines.append(7)
                 try worker.start()
-                try await worker.wait("all \(written) lines are in the table") { try server.rowsIfThere(table) >= written }
-                try await Task.sleep(for: .milliseconds(500))
-                #expect(try counts() == [written, written, written], "\(worker.log.suffix(2000))")
-                worker.stop()
+                try await worker.wait("\(step) is held") { try held() > before }
+                worker.kill()
+                if try lines.server.rowsIfThere(lines.table) > 0 {
+                    let now = try lines.counts()
+                    #expect(now[0] == now[1] && now[0] <= lines.written, "\(step): \(now) of \(lines.written)")
+                }
             }
+            try lines.append(3)
+            try worker.start()
+            try await worker.wait("all \(lines.written) lines are in the table") { try lines.server.rowsIfThere(lines.table) >= lines.written }
+            try await Task.sleep(for: .milliseconds(500))
+            #expect(try lines.counts() == Array(repeating: lines.written, count: 3), "\(worker.log.suffix(2000))")
+            worker.stop()
         }
     }
 }

@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test func randomPatternsNeverTrap() {
-        var random = Seed.generator()
+        var random = SeededGenerator.printed()
         let alphabet = Array("()[]{}\\pPuQEx0129aAz^$*+?|&.-<>:!=,üd".unicodeScalars)
         for _ in 0..<5000 {
             var text = ""

@@ -49,9 +49,7 @@ import Testing
     }
 
     @Test func anyDocumentsComeBack() throws {
-        let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0 ... .max)
-        print("SLUICE_SEED=\(seed)")
-        var random = SeededGenerator(seed: seed)
+        var random = SeededGenerator.printed()
         func value(_ depth: Int) -> JSONValue {
             switch Int.random(in: 0..<(depth > 3 ? 5 : 7), using: &random) {
             case 0: return .null
@@ -77,9 +75,7 @@ import Testing
 
     /// Straight into columns, or by way of values: the same column, whatever the rows say.
     @Test func columnsAreThoseOfTheValues() throws {
-        let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0 ... .max)
-        print("SLUICE_SEED=\(seed)")
-        var random = SeededGenerator(seed: seed)
+        var random = SeededGenerator.printed()
         func text(_ depth: Int) -> String {
             switch Int.random(in: 0..<(depth > 3 ? 9 : 12), using: &random) {
             case 0: return "null"

@@ -62,8 +62,7 @@ import Testing
     }
 
     @Test func randomNestedFilesAreReadAsInTheSources() async throws {
-        let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
-        print("SLUICE_SEED=\(seed)")
+        let seed = SeededGenerator.printed().seed
         try await withTemporaryDirectory { directory in
             var oracle = Oracle(directory), random = RandomColumns(seed: seed)
             for i in 0..<25 {

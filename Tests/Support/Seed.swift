@@ -1,3 +1,5 @@
+import Foundation
+
 /// A generator whose seed is printed, so that a failing property test can be run again: `SLUICE_SEED=… swift test`.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
@@ -6,6 +8,13 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     public init(seed: UInt64) {
         self.seed = seed
         state = seed
+    }
+
+    /// Seeded by `SLUICE_SEED`, or else at random.
+    public static func printed(_ test: String = #function) -> SeededGenerator {
+        let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max)
+        print("\(test): SLUICE_SEED=\(seed)")
+        return SeededGenerator(seed: seed)
     }
 
     /// SplitMix64.

@@ -7,12 +7,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 venv=$root/.venv-dbt
-if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
-  echo "banking-dbt: Python environment for dbt (.venv-dbt)"
-  [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-  "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt"
-  cp "$here/requirements.txt" "$venv/requirements.txt"
-fi
+"$root/scripts/venv.sh" .venv-dbt "$here/requirements.txt"
 
 if [ "$1" = check ]; then
   exec "$venv/bin/python" "$here/check.py" "$2"

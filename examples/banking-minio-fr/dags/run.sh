@@ -4,13 +4,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 venv=$root/.venv-airflow
-if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
-  echo "banking-minio-fr: Python environment for Airflow (.venv-airflow)"
-  [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-  # The list is whole.
-  "$venv/bin/pip" install -q --disable-pip-version-check --no-deps -r "$here/requirements.txt"
-  cp "$here/requirements.txt" "$venv/requirements.txt"
-fi
+"$root/scripts/venv.sh" .venv-airflow "$here/requirements.txt" --no-deps
 
 mkdir -p "$3"
 export LAKE=$1 WAREHOUSE=$2 DBT_PROJECT_DIR=$root/examples/banking-dbt DBT_TARGET=duckdb DBT_TARGET_PATH=$3/target DBT_LOG_PATH=$3/logs
