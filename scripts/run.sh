@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
 # The main job on this machine: PostgreSQL, a generator, Sluice, a Parquet lake in .run/lake/. Ctrl-C stops everything.
 # With PGHOST set (and PGPORT, PGUSER, PGPASSWORD, PGDATABASE) that database is used instead of a private one.
-# With RUN_DIR, data, lake and the private database lie there; the database's user must be able to enter it, as below /tmp.
+# With RUN_DIR, a directory of its own, data, lake and the private database lie there; the database's user must be able to enter it, as below /tmp.
 set -euo pipefail
 run=${RUN_DIR:+$(realpath -m "$RUN_DIR")}
 database=${run:+$run/postgres}
 cd "$(dirname "$0")/.."
 : "${run:=$PWD/.run}"
+# What it empties must be its own.
+if [ ! -e "$run/.sluice" ] && [ -n "${RUN_DIR:-}" ] && [ -n "$(ls -A "$run" 2>/dev/null)" ]; then
+  echo "run: RUN_DIR=$run holds other things; name a directory that is empty or not there" >&2
+  exit 2
+fi
 mkdir -p "$run/data" "$run/lake"
+touch "$run/.sluice"
 listen=${LISTEN:-127.0.0.1:8083}
 binary=${SLUICE_BINARY:-.build/release/sluice}
 export LAKE_URL="file://$run"
@@ -28,8 +34,8 @@ if [ -z "${PGHOST:-}" ]; then
   export PGHOST=127.0.0.1 PGPORT=${PGPORT:-15432} PGUSER=postgres PGPASSWORD=postgres PGDATABASE=postgres
   [ -s "$database/PG_VERSION" ] || rm -rf "$run/data" "$run/lake"
   mkdir -p "$run/data" "$run/lake"
-  scripts/servers/postgres.sh start "$database" "$PGPORT"
   started=yes
+  scripts/servers/postgres.sh start "$database" "$PGPORT"
 fi
 : "${PGPORT:=5432}" "${PGUSER:=postgres}" "${PGPASSWORD:=}" "${PGDATABASE:=$PGUSER}"
 export PGPORT PGUSER PGPASSWORD PGDATABASE

@@ -7,6 +7,8 @@ import Synchronization
 final class KafkaHandle: @unchecked Sendable {
     let rk: OpaquePointer
     private let role: KafkaSettings.Role
+    /// A broker has answered: what fails from now on may pass.
+    private let hasAnswered = Atomic<Bool>(false)
     let state: ClientState
     /// librdkafka's callbacks use it until the client is destroyed.
     private let retained: Unmanaged<ClientState>
@@ -67,29 +69,32 @@ final class KafkaHandle: @unchecked Sendable {
         return code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : KafkaError.make(code, "go on", detail: Self.string(text))
     }
 
-    /// The number of partitions of every topic, or of one that exists. Throws as soon as a broker refuses the login or TLS fails: waiting does not help.
+    /// The number of partitions of every topic, or of one that exists. An admin client that no broker has answered yet throws as soon as one refuses the
+    /// login or TLS fails: waiting does not help.
     func partitionCounts(_ topic: String?, _ timeout: Duration) throws -> [String: Int32] {
         let what = "ask the cluster for its topics", deadline = ContinuousClock.now + timeout
         var metadata: UnsafePointer<rd_kafka_metadata>?
         var one: OpaquePointer?
         defer { if let one { rd_kafka_topic_destroy(one) } }
         if let topic { one = rd_kafka_topic_new(rk, topic, nil) }
-        var failure: ClientState.Failure?
+        // Others are polled by their owner, and have its errors.
+        let isFirst = role == .admin && !hasAnswered.load(ordering: .relaxed)
+        // A piece that ends asks again from the beginning, so pieces grow: a slow answer comes within one of them.
+        var piece = isFirst ? Duration.seconds(1) : timeout, failure: ClientState.Failure?
         while true {
-            let left = max(.milliseconds(1), min(.seconds(1), deadline - .now))
+            let left = max(.milliseconds(1), min(piece, deadline - .now))
             let code = rd_kafka_metadata(rk, topic == nil ? 1 : 0, one, &metadata, left.wholeMilliseconds)
-            // Others are polled by their owner.
-            if role == .admin { rd_kafka_poll(rk, 0) }
-            failure = state.takeFailure() ?? failure
-            switch code {
-            case RD_KAFKA_RESP_ERR_NO_ERROR: break
-            case RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__TIMED_OUT:
-                if let failure, failure.isRefusal { throw KafkaError.make(failure.code, what, detail: failure.reason) }
-                if ContinuousClock.now < deadline { continue }
-                throw KafkaError.make(failure?.code ?? code, what, detail: failure?.reason)
-            default: throw KafkaError.make(code, what)
+            if code == RD_KAFKA_RESP_ERR_NO_ERROR {
+                hasAnswered.store(true, ordering: .relaxed)
+                break
             }
-            break
+            guard isFirst, code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT else { throw KafkaError.make(code, what) }
+            rd_kafka_poll(rk, 0)
+            failure = state.takeFailure() ?? failure
+            guard ContinuousClock.now < deadline, failure?.isRefusal != true else {
+                throw KafkaError.make(failure?.code ?? code, what, detail: failure?.reason)
+            }
+            piece *= 2
         }
         guard let metadata else { return [:] }
         defer { rd_kafka_metadata_destroy(metadata) }

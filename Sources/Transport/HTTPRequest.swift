@@ -6,9 +6,7 @@ package struct HTTPRequest: Sendable {
     package var url: String
     package var headers: [(name: String, value: String)] = []
     package var body: [UInt8] = []
-    package var proxy: String?
-    package var proxyUser: String?
-    package var proxyPassword: String?
+    package var proxy: HTTPProxy?
     package var tls = HTTPTLS()
     package var connectTimeoutMilliseconds = 10_000
     /// For the whole exchange; nil: a minute, and more for a large body.
@@ -17,29 +15,29 @@ package struct HTTPRequest: Sendable {
     package var stallSeconds: Int? = 30
 
     package init(
-        method: String, url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = [], proxy: String? = nil,
-        proxyUser: String? = nil, proxyPassword: String? = nil
+        method: String, url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = [], proxy: HTTPProxy? = nil
     ) {
         self.method = method
         self.url = url
         self.headers = headers
         self.body = body
         self.proxy = proxy
-        self.proxyUser = proxyUser
-        self.proxyPassword = proxyPassword
     }
 }
 
-/// A server that requests go through.
+/// A server that requests go through, but for those to hosts of `bypass`, of the environment's NO_PROXY and of the link-local network.
 package struct HTTPProxy: Sendable {
     package var url: String
     package var user: String?
     package var password: Secret?
+    /// Hosts and, with a dot before them, domains.
+    package var bypass: [String]
 
-    package init(url: String, user: String? = nil, password: Secret? = nil) {
+    package init(url: String, user: String? = nil, password: Secret? = nil, bypass: [String] = []) {
         self.url = url
         self.user = user
         self.password = password
+        self.bypass = bypass
     }
 }
 

@@ -127,12 +127,16 @@ package final class HTTPTransport: Sendable {
             // Not beside the system's, but instead of them.
             _ = sluice_curl_set_string(easy, CURLOPT_CAPATH, nil)
         }
-        let ours = request.proxy == nil ? proxy : nil
-        if let url = request.proxy ?? ours?.url { _ = sluice_curl_set_string(easy, CURLOPT_PROXY, url) }
-        if let user = request.proxyUser ?? ours?.user { _ = sluice_curl_set_string(easy, CURLOPT_PROXYUSERNAME, user) }
-        if let password = request.proxyPassword ?? ours?.password?.value { _ = sluice_curl_set_string(easy, CURLOPT_PROXYPASSWORD, password) }
-        // A cloud's credentials for this machine come from its own network.
-        if ours != nil { _ = sluice_curl_set_string(easy, CURLOPT_NOPROXY, "169.254.0.0/16,metadata.google.internal") }
+        if let proxy = request.proxy ?? proxy {
+            _ = sluice_curl_set_string(easy, CURLOPT_PROXY, proxy.url)
+            if let user = proxy.user { _ = sluice_curl_set_string(easy, CURLOPT_PROXYUSERNAME, user) }
+            if let password = proxy.password { _ = sluice_curl_set_string(easy, CURLOPT_PROXYPASSWORD, password.value) }
+            // A cloud's credentials for this machine come from its own network.
+            let near =
+                ["169.254.0.0/16", "metadata.google.internal"]
+                + ["no_proxy", "NO_PROXY"].compactMap { (name: String) in getenv(name).map { String(cString: $0) } }
+            _ = sluice_curl_set_string(easy, CURLOPT_NOPROXY, (near + proxy.bypass).joined(separator: ","))
+        }
         for (option, text) in [
             (CURLOPT_CAINFO_BLOB, request.tls.authorities), (CURLOPT_SSLCERT_BLOB, request.tls.certificates), (CURLOPT_SSLKEY_BLOB, request.tls.key?.value),
         ] {

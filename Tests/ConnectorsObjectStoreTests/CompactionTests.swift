@@ -323,8 +323,7 @@ import TestSupport
 
     /// A plan is outside bytes.
     @Test func damagedPlansAreNoPlans() throws {
-        var random = SeededGenerator(seed: UInt64.random(in: 0...UInt64.max))
-        print("SLUICE_SEED=\(random.seed)")
+        var random = SeededGenerator.printed()
         let plan = CompactionPlan(
             number: 3, id: "a", connector: "lake", source: "t-0", startTimestamp: 5, target: "x-9-a",
             sources: [.init(key: "x", size: 4, start: 0, end: 4, count: 5), .init(key: "y", size: 4, start: 7, end: 9, count: 3)])
@@ -339,6 +338,23 @@ import TestSupport
             }
         }
         #expect(CompactionPlan(Array("{}".utf8)) == nil)
+    }
+
+    /// Files whose metadata count more rows than can be: they are left alone, and those beside them are merged.
+    @Test func filesThatCountWhatCannotBeStay() async throws {
+        let store = MemoryStore(), harness = Self.harness(store, ["flush.size": "10", "compact.target.bytes": "100000", "compact.min.files": "2"])
+        let topic = Self.topic(60)
+        try await Self.store(topic, harness)
+        for i in [0, 1] {
+            let key = "topics/t/partition=0/t+0+00000000\(i)0.json", object = store.objects[key]!
+            let metadata = object.metadata.merging(["kafka-count": String(Int.max - i)]) { $1 }
+            _ = try await store.put(key, object.body, ObjectAttributes(metadata: metadata), ifAbsent: false)
+        }
+        let context = try Self.context(harness), lane = Lane.Identity(partition: topic.partition, topic: "t")
+        harness.clock.advance(1 << 40)
+        await Compactor(context: context, lanes: [lane: 60], memory: CompactionMemory()).run()
+        let left = try await Self.objects(store)
+        #expect(left.count == 3 && left.count { $0.key.contains("0000000020-0000000059-") } == 1, "\(left.map(\.key))")
     }
 
     // MARK: Refusals

@@ -244,7 +244,8 @@ import TestSupport
             defer { pool.stop() }
             let one = try Self.cloudStore(server, pool, hidden: "_sealed/"), other = try Self.cloudStore(server, pool, hidden: "_sealed/")
             func sealed(_ key: String, set: String, bytes: [UInt8] = [1, 2, 3]) async throws -> SealedFile {
-                let attributes = ObjectAttributes(contentType: "a/b", metadata: ["kafka-source": "t-0", Ledger.metadataKey: set])
+                let attributes = ObjectAttributes(
+                    contentType: "a/b", metadata: ["kafka-connector": "lake", "kafka-source": "t-0", "kafka-topic": "u", Ledger.metadataKey: set])
                 let upload = try await one.beginUpload(key, attributes), part = try await one.uploadPart(upload, number: 1, offset: 0, bytes)
                 let sealed = try await one.seal(upload, [part], attributes)
                 #expect(try await one.seal(upload, [part], attributes) == sealed, "asked again")
@@ -272,9 +273,14 @@ import TestSupport
             #expect(try await one.list("_sealed/", limit: 10) == [c.upload.id])
             // Nobody's: an entry was never written.
             _ = try await sealed("d", set: "4")
-            #expect(await one.dropSealed(of: "t-0", by: "lake", before: WallClock.milliseconds - 60_000) == 0)
-            #expect(await one.dropSealed(of: "t-1", by: "lake", before: WallClock.milliseconds + 60_000) == 0)
-            #expect(await other.dropSealed(of: "t-0", by: "lake", before: WallClock.milliseconds + 60_000) == 2)
+            func place(_ connector: String = "lake", _ source: String = "t-0", _ topic: String = "u") -> SealedPlace {
+                SealedPlace(connector: connector, source: source, topic: topic)
+            }
+            #expect(await one.dropSealed(of: place(), before: WallClock.milliseconds - 60_000) == 0)
+            for other in [place("else"), place("lake", "t-1"), place("lake", "t-0", "t")] {
+                #expect(await one.dropSealed(of: other, before: WallClock.milliseconds + 60_000) == 0, "\(other)")
+            }
+            #expect(await other.dropSealed(of: place(), before: WallClock.milliseconds + 60_000) == 2)
             let gone = await #expect(throws: ConnectorError.self) { _ = try await show(try await one.seal(c.upload, c.parts, c.attributes), one) }
             #expect(gone?.code == "gcs.upload_gone")
             // An entry names nothing but hidden objects.
@@ -304,6 +310,14 @@ import TestSupport
         #expect(try GCSSinkConfiguration(settings.merging(["exactly.once.mode": "names"]) { $1 }).storeOptions.hiddenDirectory == nil)
         let newest = settings.merging(["file.name.template": "{{key}}"]) { $1 }
         #expect(GCSSinkConfiguration.parse(newest).findings.map(\.key) == ["exactly.once.mode"])
+    }
+
+    @Test func compressedContentIsNotMerged() throws {
+        let settings = [
+            "gcs.bucket.name": "b", "format.output.type": "jsonl", "file.compression.type": "gzip", "gcs.object.content.encoding": "gzip",
+        ]
+        #expect(GCSSinkConfiguration.parse(settings).findings.isEmpty)
+        #expect(GCSSinkConfiguration.parse(settings.merging(["compact.interval.ms": "60000"]) { $1 }).findings.map(\.key) == ["compact.interval.ms"])
     }
 
     // MARK: Two tasks
@@ -386,9 +400,9 @@ import TestSupport
                 await task.close([topic.partition])
                 return offset == 20
             }
-            // A task of another partition, and another connector's, sealed some too.
-            for (connector, source) in [("lake", "t-1"), ("other%2E", "t-0")] {
-                let attributes = ObjectAttributes(metadata: ["kafka-connector": connector, "kafka-source": source])
+            // A task of another partition, another connector's, and this one under another topic sealed some too.
+            for (connector, source, topic) in [("lake", "t-1", "t"), ("other%2E", "t-0", "t"), ("lake", "t-0", "renamed")] {
+                let attributes = ObjectAttributes(metadata: ["kafka-connector": connector, "kafka-source": source, "kafka-topic": topic])
                 let upload = try await base.beginUpload("topics/t/x.json", attributes)
                 let part = try await base.uploadPart(upload, number: 1, offset: 0, [1])
                 let file = try await base.seal(upload, [part], attributes)
@@ -414,7 +428,8 @@ import TestSupport
             // Times of a file system may be whole seconds.
             try await Task.sleep(for: .milliseconds(1100))
             #expect(try await run(base, age: "0"))
-            #expect(sealed().sorted().map { $0.split(separator: "/").dropLast().joined(separator: "/") } == ["lake/t-1", "other%2E/t-0"])
+            #expect(
+                sealed().sorted().map { $0.split(separator: "/").dropLast().joined(separator: "/") } == ["lake/t-0/renamed", "lake/t-1/t", "other%2E/t-0/t"])
             #expect(try await Self.visible(base, "sealed") == Set(0..<20))
         }
     }

@@ -64,6 +64,8 @@ import Testing
         try await write(&task, topic, 2..<3)
         try await pass()
         #expect(try manifests(base).isEmpty, "a record may still be late")
+        // They are seen to once a second.
+        harness.clock.advance(1000)
         try await write(&task, topic, 3..<4)
         #expect(try manifests(base) == [first: files(base)[first]!])
         // Later than the delay: stored, and listed.
@@ -71,6 +73,7 @@ import Testing
         #expect(try manifests(base)[first]?.count == 1)
         try await pass()
         #expect(files(base)[first]?.count == 2)
+        try await pass()
         #expect(try manifests(base)[first] == files(base)[first])
         #expect(try manifests(base).count == 1)
         // Nothing comes any more: the wall's clock tells.
@@ -158,5 +161,17 @@ import Testing
         #expect(days.names[Int(day.directory)] == "2026-03-29" && day.end - day.start == 23 * Self.hour)
         let (first, last, next) = (days.stretch(at: day.start), days.stretch(at: day.end - 1), days.stretch(at: day.end))
         #expect(first?.directory == day.directory && last?.directory == day.directory && next?.directory != day.directory && next?.start == day.end)
+        // A day of minutes has its end, too; a year of them none that is worth finding.
+        func minutes(_ format: String) throws -> Partitioner {
+            let zone = try TimeZoneRules("Europe/Paris")
+            return Partitioner(.time(TimeDirectories(duration: 60_000, format: try PathFormat(format), zone: zone, extractor: .record)))
+        }
+        var minutesOfDays = try minutes("yyyy-MM-dd"), minutesOfYears = try minutes("yyyy")
+        let ofDay = minutesOfDays.stretch(at: noon), ofYear = minutesOfYears.stretch(at: noon)
+        #expect(ofDay?.start == day.start && ofDay?.end == day.end && ofYear == nil)
+        // Nothing is known to be over before a record was taken.
+        var closed = ClosedDirectories(delay: 5000, now: noon)
+        closed.wait(1, end: noon)
+        #expect(closed.due(now: noon + 1000).isEmpty && closed.due(now: noon + 1000 * Self.hour).count == 1)
     }
 }

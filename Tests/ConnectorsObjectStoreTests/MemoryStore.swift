@@ -161,8 +161,8 @@ final class FaultyStore: ObjectStore {
     func seal(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes) async throws -> SealedFile {
         try await pass { try await base.seal(upload, parts, attributes) }
     }
-    func dropSealed(of source: String, by connector: String, before milliseconds: Int64) async -> Int {
-        await base.dropSealed(of: source, by: connector, before: milliseconds)
+    func dropSealed(of ledger: SealedPlace, before milliseconds: Int64) async -> Int {
+        await base.dropSealed(of: ledger, before: milliseconds)
     }
     func abort(_ upload: Upload) async { if (try? fate()) != nil { await base.abort(upload) } }
     func head(_ key: String) async throws -> ObjectInfo? { try await pass { try await base.head(key) } }

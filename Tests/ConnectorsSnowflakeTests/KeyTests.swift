@@ -50,6 +50,7 @@ import Transport
         Key("snowflake.oauth.include.scope", "false", with: oauth) { !$0.oauthIncludesScope },
         Key("jvm.proxy.host", "proxy.example", with: proxy) { $0.proxy?.url == "http://proxy.example:81" },
         Key("jvm.proxy.port", "3128", with: proxy) { $0.proxy?.url == "http://h:3128" },
+        Key("jvm.nonProxy.hosts", "localhost|*.example.com", with: proxy) { $0.proxy?.bypass == ["localhost", ".example.com"] },
         Key("jvm.proxy.username", "pu", with: proxy) { $0.proxy?.user == "pu" },
         Key("jvm.proxy.password", "pp", with: proxy.merging(["jvm.proxy.username": "x"]) { $1 }) { $0.proxy?.password?.value == "pp" },
         // Tables.
@@ -99,7 +100,7 @@ import Transport
 
     /// What changes nothing is said once at the start, by name.
     @Test(arguments: [
-        ("provider", "CONFLUENT"), ("jmx", "false"), ("enable.mdc.logging", "true"), ("jvm.nonProxy.hosts", "localhost"),
+        ("provider", "CONFLUENT"), ("jmx", "false"), ("enable.mdc.logging", "true"),
         ("enable.task.fail.on.authorization.errors", "true"), ("snowflake.validation", "client_side"), ("snowflake.jdbc.trace", "ALL"),
         ("snowflake.streaming.client.provider.override.map", "a:b"), ("snowflake.streaming.classic.offset.migration", "strict"),
         ("snowflake.streaming.closeChannelsInParallel.enabled", "true"), ("snowflake.snowpipe.v2CleanerEnabled", "true"),
@@ -123,7 +124,7 @@ import Transport
     @Test func everyKeyOfTheVendorsGroupsIsTried() {
         let tried = Set(Self.working.map(\.name)).union([
             "snowflake.private.key", "snowflake.private.key.passphrase", "snowflake.authenticator", "provider", "jmx", "enable.mdc.logging",
-            "jvm.nonProxy.hosts", "enable.task.fail.on.authorization.errors", "snowflake.validation", "snowflake.autocreate.table.type",
+            "enable.task.fail.on.authorization.errors", "snowflake.validation", "snowflake.autocreate.table.type",
             "snowflake.iceberg.create.table.options",
         ])
         let listed = Set(SnowflakeSinkConfiguration.keys.filter { $0.group != "Sluice" }.map(\.name))

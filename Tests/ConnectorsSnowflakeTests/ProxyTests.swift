@@ -39,9 +39,18 @@ import Transport
             let configuration = try SnowflakeSinkConfiguration(SnowflakeHarness(server, settings(server)).settings)
             var s3 = S3Uploads.Place(bucket: "b", region: "us-east-1", endpoint: "http://s3.invalid")
             (s3.pathStyle, s3.accessKey, s3.secretKey, s3.proxy) = (true, "a", Secret("s"), configuration.proxy)
-            let toS3 = try S3Uploads(s3, pool: pool, log: log, onRetry: { _ in })
+            let toS3 = try S3Uploads(s3, transport: S3Uploads.transport(), pool: pool, log: log, onRetry: { _ in })
             await #expect(throws: ConnectorError.self) { try await toS3.put("k", [1], metadata: [:]) }
-            #expect((try server.state()["proxied"] as? [String] ?? []).contains { $0.hasPrefix("proxy:pass@s3.invalid ") })
+            func proxied() throws -> Int { (try server.state()["proxied"] as? [String] ?? []).count { $0.hasPrefix("proxy:pass@s3.invalid ") } }
+            let count = try proxied()
+            #expect(count > 0)
+            // Hosts that need none are asked directly.
+            let bypassed = try SnowflakeSinkConfiguration(
+                SnowflakeHarness(server, settings(server).merging(["jvm.nonProxy.hosts": "localhost|*.invalid"]) { $1 }).settings)
+            s3.proxy = bypassed.proxy
+            let direct = try S3Uploads(s3, transport: S3Uploads.transport(), pool: pool, log: log, onRetry: { _ in })
+            await #expect(throws: ConnectorError.self) { try await direct.put("k", [1], metadata: [:]) }
+            #expect(try proxied() == count)
         }
     }
 }

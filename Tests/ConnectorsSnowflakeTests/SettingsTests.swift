@@ -84,6 +84,23 @@ import Testing
         }
     }
 
+    /// Files that stay are on the stage without being loaded, and the log has dropped their records: they are loaded all the same.
+    @Test func aFileThatWasNeverLoadedIsLoadedThoughItsRecordsAreGone() async throws {
+        try await withSnowflake { server in
+            let harness = SnowflakeHarness(server, ["snowflake.stage.remove.files": "false", "snowflake.copy.interval.seconds": "3600"])
+            try await harness.start()
+            try await harness.write(SnowflakeHarness.batch(0..<3))
+            while try harness.staged().isEmpty { try await harness.tick(commits: false) }
+            await harness.crash()
+            harness.settings["snowflake.copy.interval.seconds"] = "0"
+            try await harness.start()
+            try await harness.write(SnowflakeHarness.batch(6..<9))
+            try await harness.commit(upTo: 9)
+            #expect(try harness.ids() == [0, 1, 2, 6, 7, 8])
+            await harness.crash()
+        }
+    }
+
     /// A file that was staged and not seen committed, when Snowflake no longer remembers whether it loaded it: with records of the file, and with later ones.
     @Test func aFileTheLoadHistoryForgotIsNotGuessedAbout() async throws {
         try await withSnowflake { server in
@@ -97,7 +114,13 @@ import Testing
             let error = await #expect(throws: ConnectorError.self) { try await harness.write(SnowflakeHarness.batch(0..<3)) }
             #expect(error?.code == "snowflake.load_history_ended" && error?.message.contains("0-2-") == true && error?.message.contains("64 days") == true)
             await harness.crash()
+            // The log has dropped its records: that later ones come says nothing of it.
+            try await harness.start()
+            let behind = await #expect(throws: ConnectorError.self) { try await harness.write(SnowflakeHarness.batch(3..<6)) }
+            #expect(behind?.code == "snowflake.load_history_ended")
+            await harness.crash()
             // Its offsets were committed after all, by hand for instance.
+            harness.committed = [SnowflakeHarness.partition: 3]
             try await harness.start()
             try await harness.write(SnowflakeHarness.batch(3..<6))
             try await harness.commit(upTo: 6)

@@ -110,6 +110,8 @@ final class SnowflakeHarness {
     func start(_ partitions: [TopicPartition] = [partition]) async throws {
         var task = try makeTask()
         _ = try await task.open(partitions)
+        let known = committed.filter { partitions.contains($0.key) }
+        if !known.isEmpty { await task.committed(known) }
         opened = partitions
         current = task
     }

@@ -154,8 +154,8 @@ import Transport
         for status in [200, 202, 422, 500] {
             Fuzz.bytes(Array(good.utf8), 1000, &random) { bytes in
                 let answer = ServiceAnswer(status: status, headers: [:], body: bytes)
-                if case .done(let result)? = try? StatementAPI.parse(answer, "a test") { _ = (result.named, StatementAPI.parts(answer)) }
-                _ = try? StatementAPI.rows(answer)
+                if case .done(let result)? = try? StatementAPI.parse(answer, "a test") { _ = (result.named, StatementAPI.parts(result.data)) }
+                _ = try? StatementAPI.rows(StatementAPI.part(answer))
             }
         }
     }

@@ -37,6 +37,14 @@ import Testing
                 #expect(throws: Subprocess.Failure.self) { try Subprocess.run("bash", ["-c", "exec 3<>/dev/tcp/\(at.replacing(":", with: "/"))"]) }
             }
         }
+        // It empties nobody's directory.
+        let full = directory + "-full"
+        try FileManager.default.createDirectory(atPath: full + "/data", withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: full) }
+        let refused = #expect(throws: Subprocess.Failure.self) {
+            try Subprocess.run(Checkout.root + "/scripts/run.sh", [], environment: environment.merging(["RUN_DIR": full]) { $1 })
+        }
+        #expect(refused?.status == 2 && FileManager.default.fileExists(atPath: full + "/data"))
         #expect(try count("customers") == (try count("(select distinct id from customers)")), "a row came twice")
     }
 }

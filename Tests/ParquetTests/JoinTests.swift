@@ -90,4 +90,18 @@ import Testing
         let files = [try encode(Column(one, [.struct([1])])), try encode(Column(other, [.struct([1, 2])]))]
         #expect(throws: ConnectorError.self) { try join(files, []) }
     }
+
+    /// A footer from outside may number its fields as nobody does.
+    @Test func fieldsOfAnyNumberAreWrittenAgain() throws {
+        let ids: [Int16] = [1, .min, .max, -2, 5, 4, 20, 0, .max, .min]
+        var out = ThriftWriter()
+        out.element { out in for id in ids { out.raw(id, .i64, [2]) } }
+        var reader = ThriftReader(out.buffer.bytes.withMemoryRebound(to: UInt8.self) { Array($0) }[...]), found: [Int16] = []
+        try reader.structure { (reader, id, kind) throws(ThriftReader.Malformed) in
+            found.append(id)
+            _ = try reader.raw(kind)
+            return true
+        }
+        #expect(found == ids)
+    }
 }

@@ -249,12 +249,13 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold.")
 
     def store(self, bucket, resource, data):
+        now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
         if resource.get("crc32c") not in (None, crc32c(data)):
             raise Refusal(400, "invalid", f'Provided CRC32C "{resource["crc32c"]}" doesn\'t match calculated CRC32C "{crc32c(data)}".')
         generation[0] += 1
         made = {k: resource[k] for k in ("name", "contentType", "contentEncoding", "metadata") if k in resource}
         made.update(kind="storage#object", bucket=bucket, generation=str(generation[0]), size=str(len(data)), crc32c=crc32c(data),
-                    timeCreated=time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()))
+                    timeCreated=now, updated=now)
         buckets[bucket][resource["name"]] = {"resource": made, "data": data, "generation": made["generation"]}
         return made
 

@@ -11,7 +11,8 @@ struct ThriftWriter: ~Copyable {
     }
 
     private mutating func header(_ id: Int16, _ kind: UInt8) {
-        let delta = id - lastField
+        // Ids of a footer that is written again come from outside.
+        let delta = Int(id) - Int(lastField)
         if delta > 0 && delta <= 15 {
             buffer.append(UInt8(delta) << 4 | kind)
         } else {

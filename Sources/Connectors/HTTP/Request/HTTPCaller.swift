@@ -100,8 +100,9 @@ struct HTTPCaller: ~Copyable {
         request.connectTimeoutMilliseconds = configuration.connectTimeout
         request.timeoutMilliseconds = configuration.readTimeout
         if !configuration.proxyHost.isEmpty {
-            request.proxy = "http://\(configuration.proxyHost):\(configuration.proxyPort)"
-            if !configuration.proxyUser.isEmpty { (request.proxyUser, request.proxyPassword) = (configuration.proxyUser, configuration.proxyPassword?.value) }
+            let user = configuration.proxyUser.isEmpty ? nil : configuration.proxyUser
+            request.proxy = HTTPProxy(
+                url: "http://\(configuration.proxyHost):\(configuration.proxyPort)", user: user, password: user == nil ? nil : configuration.proxyPassword)
         }
         for _ in 0..<6 {
             try await waitForTurn()

@@ -10,6 +10,9 @@ struct CompactionPlan: Sendable, Equatable {
         /// The last offset of the file.
         var end: Int64
         var count: Int
+
+        /// Whether it can be of a file: sums over a plan do not overflow.
+        var isSound: Bool { size > 0 && size <= 1 << 40 && end >= start && count > 0 && count <= 1 << 40 }
     }
 
     /// Counts the plans of a partition from 0, without a gap.
@@ -80,9 +83,9 @@ struct CompactionPlan: Sendable, Equatable {
 extension CompactionPlan.Source {
     fileprivate init?(_ json: JSONValue) {
         guard let key = json["key"]?.stringValue, let size = json["size"]?.integerValue, let start = json["start"]?.integerValue,
-            let end = json["end"]?.integerValue, let count = json["count"]?.integerValue, size > 0, size <= 1 << 40, end >= start,
-            (1...Int64(1 << 40)).contains(count)
+            let end = json["end"]?.integerValue, let count = json["count"]?.integerValue
         else { return nil }
         self.init(key: key, size: size, start: start, end: end, count: Int(count))
+        guard isSound else { return nil }
     }
 }

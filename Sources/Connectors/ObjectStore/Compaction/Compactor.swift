@@ -48,7 +48,8 @@ struct Compactor: Sendable {
     private struct Listed: Sendable {
         let entry: ObjectEntry
         let place: FileNaming.Place
-        let isOldAndSmall: Bool
+        /// Old and small, and not merged as far as its name tells.
+        let isCandidate: Bool
     }
 
     private func walk(_ topic: String, _ lanes: Set<Lane.Identity>) async throws {
@@ -62,8 +63,11 @@ struct Compactor: Sendable {
                     try await compact(group, lanes)
                     group = []
                 }
+                let listed = Listed(entry: entry, place: place, isCandidate: isOldAndSmall(entry) && !place.isMerged)
+                // Of files that only end a run one after the other does, where names tell whose they are.
+                if let last = group.last, !last.isCandidate, !listed.isCandidate, place.partition != nil, last.place.partition == place.partition { continue }
                 // What is too much now is seen when this has become less.
-                if group.count < CompactionPolicy.maxNames { group.append(Listed(entry: entry, place: place, isOldAndSmall: isOldAndSmall(entry))) }
+                if group.count < CompactionPolicy.maxNames { group.append(listed) }
             }
             next = page.next
         } while next != nil
@@ -78,7 +82,7 @@ struct Compactor: Sendable {
     /// Merges what there is to merge of one directory.
     private func compact(_ group: [Listed], _ lanes: Set<Lane.Identity>) async throws {
         // No fewer make a target, since each is smaller than half of it.
-        guard group.count(where: \.isOldAndSmall) >= min(context.policy.minFiles, 3) else { return }
+        guard group.count(where: \.isCandidate) >= min(context.policy.minFiles, 3) else { return }
         for (lane, files) in try await files(group, lanes) {
             for run in CompactionRuns.worthAsking(files, context.policy) {
                 let asked = try await context.each(run) { file in
@@ -117,7 +121,7 @@ struct Compactor: Sendable {
                 guard let found, found.isOf(lane) else { return nil }
                 return CompactionFile(
                     key: listed.entry.key, size: listed.entry.size, start: found.start,
-                    isCandidate: listed.isOldAndSmall && !found.isMerged && found.start < committed)
+                    isCandidate: listed.isCandidate && !found.isMerged && found.start < committed)
             }.sorted { ($0.start, $0.key) < ($1.start, $1.key) }
         }
         return files
@@ -146,7 +150,8 @@ struct Compactor: Sendable {
         }
         let facts = details.facts
         let isOurs = facts.connector == context.connector && facts.source.map { $0 == lane.partition.description } ?? true
-        return isOurs && facts.start == file.start && facts.count > 0 ? details : nil
+        let source = CompactionPlan.Source(key: file.key, size: file.size, start: facts.start, end: facts.end, count: facts.count)
+        return isOurs && facts.start == file.start && source.isSound ? details : nil
     }
 
     // MARK: Merging

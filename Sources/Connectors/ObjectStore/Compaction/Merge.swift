@@ -55,8 +55,9 @@ struct Merge: Sendable {
             guard isSame(object, source) else {
                 return context.uploads.log.warn("\(source.key) in \(store.place) was replaced since it was merged into \(plan.target), and stays")
             }
-            try await store.delete(source.key)
+            // First what only the source names.
             if case .object(let name) = FactsPlace(object.metadata) { try await store.delete(name) }
+            try await store.delete(source.key)
         }
     }
 

@@ -81,8 +81,12 @@ struct MergedFile {
     private mutating func send(_ size: Int) async throws {
         try Task.checkCancellation()
         if upload == nil { upload = try await store.beginUpload(plan.target, attributes) }
-        parts.append(try await store.uploadPart(upload!, number: parts.count + 1, offset: sentBytes, Array(pending[..<size])))
-        pending.removeFirst(size)
+        // What is left is a piece at most; the part itself is not copied.
+        var part: [UInt8] = []
+        swap(&part, &pending)
+        pending = Array(part[size...])
+        part.removeSubrange(size...)
+        parts.append(try await store.uploadPart(upload!, number: parts.count + 1, offset: sentBytes, part))
         sentBytes += Int64(size)
     }
 

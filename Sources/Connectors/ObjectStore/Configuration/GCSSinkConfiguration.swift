@@ -88,6 +88,13 @@ public struct GCSSinkConfiguration: ConnectConfiguration {
             findings.append(
                 Diagnostic("gcs.object.content.encoding", "Parquet files must not be sent as gzip: Cloud Storage would decompress what is not compressed so"))
         }
+        if contentEncoding?.isEmpty == false, files.compaction.interval >= 0 {
+            findings.append(
+                Diagnostic(
+                    "compact.interval.ms",
+                    "Merged files are several compressed streams in a row, which not every client undoes by its Content-Encoding: remove gcs.object.content.encoding, or leave compact.interval.ms at -1"
+                ))
+        }
         return findings
     }
 

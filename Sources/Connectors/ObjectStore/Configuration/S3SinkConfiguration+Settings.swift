@@ -2,6 +2,7 @@ import Avro
 public import ConnectAPI
 import JSON
 import Parquet
+import Transport
 
 /// What the keys mean: each of these throws or reports one finding a key.
 extension S3SinkConfiguration {
@@ -262,7 +263,8 @@ extension S3SinkConfiguration {
             endpoint: endpoint, region: region, credentials: credentials,
             retry: RetryPolicy(retries: partRetries, base: retryBackoff, cap: retryBackoffMaximum),
             payloadSigning: .init(rawValue: payloadSigning) ?? .auto, expectContinue: expectContinue, sendMD5: sendDigest,
-            trust: trust.file, proxy: proxyURL.isEmpty ? nil : proxyURL, proxyUser: proxyUser, proxyPassword: proxyUser == nil ? nil : proxyPassword)
+            trust: trust.file,
+            proxy: proxyURL.isEmpty ? nil : HTTPProxy(url: proxyURL, user: proxyUser, password: proxyUser == nil ? nil : proxyPassword))
     }
 
     /// The role to take on: Confluent's keys of its provider class, or Aiven's.

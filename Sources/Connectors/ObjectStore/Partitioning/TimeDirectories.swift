@@ -12,6 +12,7 @@ struct TimeDirectories {
     private var period: (offset: Int64, from: Int64, until: Int64) = (0, 0, 0)
     private var lastBucket: (number: Int64, directory: Int32)?
     private var known: [Int64: Int32] = [:]
+    private var lastStretch: (directory: Int32, start: Int64, end: Int64)?
 
     init(duration: Int64, format: PathFormat, zone: TimeZoneRules, extractor: TimestampExtractor) {
         self.duration = duration
@@ -23,24 +24,31 @@ struct TimeDirectories {
     /// What a directory looks like.
     var sample: String { format.text(localMilliseconds: 0) }
 
-    /// The directory of a time, and from when until when it takes records, in milliseconds.
-    mutating func stretch(at time: Int64, _ intern: (String) -> Int32) -> (directory: Int32, start: Int64, end: Int64) {
+    /// Directories of more durations than this (a year of hours has 8760) are not followed to their ends.
+    private static let longestStretch = 10_000
+
+    /// The directory of a time, and from when until when it takes records, in milliseconds; nil: too many durations to tell.
+    mutating func stretch(at time: Int64, _ intern: (String) -> Int32) -> (directory: Int32, start: Int64, end: Int64)? {
+        if let lastStretch, (lastStretch.start..<lastStretch.end).contains(time) { return lastStretch }
         func bounds(_ time: Int64) -> (start: Int64, end: Int64) {
             let bucket = (time &+ zone.offset(at: time)).flooredDivision(by: duration).quotient
             return (zone.instant(local: bucket &* duration), zone.instant(local: (bucket &+ 1) &* duration))
         }
         let directory = directory(of: time, intern)
-        var (start, end) = bounds(time)
+        var (start, end) = bounds(time), count = 0
         // A pattern may be coarser than the duration: a directory of a day takes all its hours.
-        for _ in 0..<1000 {
-            guard self.directory(of: end, intern) == directory else { break }
+        while self.directory(of: end, intern) == directory {
+            count += 1
+            if count > Self.longestStretch { return nil }
             end = bounds(end).end
         }
-        for _ in 0..<1000 {
-            guard self.directory(of: start - 1, intern) == directory else { break }
+        while self.directory(of: start - 1, intern) == directory {
+            count += 1
+            if count > Self.longestStretch { return nil }
             start = bounds(start - 1).start
         }
-        return (directory, start, end)
+        lastStretch = (directory, start, end)
+        return lastStretch
     }
 
     mutating func assign(

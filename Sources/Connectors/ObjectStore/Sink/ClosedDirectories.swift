@@ -45,6 +45,8 @@ struct ClosedDirectories {
     /// Directories that are closed, unless something of them is not stored yet.
     func due(now: Int64) -> [(directory: Int32, end: Int64)] {
         let reached = isIdle(now: now) ? max(recordTime, now) : recordTime
+        // No record was taken yet.
+        if reached == .min { return [] }
         return waiting.filter { $0.value <= reached.subtractingReportingOverflow(delay).partialValue }.map { (directory: $0.key, end: $0.value) }.sorted {
             $0.end < $1.end
         }
@@ -88,13 +90,14 @@ extension PartitionWriter {
         lane.closed?.looksBack = false
     }
 
-    /// Says which directories are complete. It never holds anything up: what fails is tried again with the next tick.
-    func putManifests(_ now: Int64) async {
+    /// Says which directories are complete. Returns whether nothing failed: what did is tried again later.
+    func putManifests(_ now: Int64) async -> Bool {
         let (naming, store) = (context.plan.naming, context.uploads.store)
         for lane in allLanes {
             if lane.closed?.looksBack == true, lane.closed?.isIdle(now: now) == true {
                 do { try await lookBack(lane, from: now) } catch {
-                    return context.uploads.log.warn("What \(partition) has stored could not be listed: \(error)")
+                    context.uploads.log.warn("What \(partition) has stored could not be listed: \(error)")
+                    return false
                 }
             }
             for (directory, end) in lane.closed?.due(now: now) ?? [] where lane.open[directory] == nil && lane.uploads[directory] == nil {
@@ -107,9 +110,10 @@ extension PartitionWriter {
                     lane.closed?.close(directory)
                 } catch {
                     context.uploads.log.warn("The manifest of \(name) of \(partition) could not be written: \(error)")
-                    return
+                    return false
                 }
             }
         }
+        return true
     }
 }

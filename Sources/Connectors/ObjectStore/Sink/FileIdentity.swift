@@ -26,7 +26,10 @@ struct FileIdentity: Sendable {
 
     func metadata(_ facts: FileFacts) -> [String: String] {
         var metadata = facts.metadata
-        if let set { metadata[Ledger.metadataKey] = set }
+        if let set {
+            metadata[Ledger.metadataKey] = set
+            metadata["kafka-topic"] = PercentCoding.encode(topic)
+        }
         return metadata
     }
 }

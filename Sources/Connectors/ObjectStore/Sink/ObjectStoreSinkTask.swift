@@ -13,6 +13,7 @@ public struct ObjectStoreSinkTask: SinkTask {
     private let progress: UploadProgress
     private let budget: Int
     private var watermarkedAt: Int64 = 0
+    private var manifestsDue = Int64.min
     private var watermarks: [TopicPartition: Watermark] = [:]
     private let numbers = FileNumbers()
     private var writers: [TopicPartition: PartitionWriter] = [:]
@@ -106,9 +107,7 @@ public struct ObjectStoreSinkTask: SinkTask {
         var offsets: [TopicPartition: Int64] = [:]
         for (partition, writer) in writers { if let offset = writer.committable() { offsets[partition] = offset } }
         await putWatermarks()
-        if writerContext.plan.manifestDelay >= 0, progress.failing == nil {
-            for writer in writers.values { await writer.putManifests(writerContext.clock()) }
-        }
+        await putManifests(reason)
         report()
         if reason == .tick, compaction?.isDue == true {
             let lanes = lanes
@@ -150,6 +149,19 @@ public struct ObjectStoreSinkTask: SinkTask {
                 watermarks[writer.partition] = watermark
             } catch {
                 writerContext.uploads.log.warn("The watermark of \(writer.partition) could not be written: \(error)")
+            }
+        }
+    }
+
+    /// Once a second, and half a minute after a failure: `flush` is called with every batch, and records do not wait for this.
+    private mutating func putManifests(_ reason: FlushReason) async {
+        let now = writerContext.clock()
+        guard writerContext.plan.manifestDelay >= 0, progress.failing == nil, reason == .closing || now >= manifestsDue else { return }
+        manifestsDue = now + 1000
+        for writer in writers.values {
+            guard await writer.putManifests(now) else {
+                manifestsDue = now + 30_000
+                return
             }
         }
     }

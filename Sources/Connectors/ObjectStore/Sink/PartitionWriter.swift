@@ -124,8 +124,9 @@ final class PartitionWriter {
         lane.ledger = try await Ledger.open(lane.identity, connector: context.connector, context.uploads)
         // Only now: what the last entry names must not be dropped.
         guard context.plan.orphanAge >= 0 else { return }
+        let place = SealedPlace(connector: context.connector, source: lane.identity.partition.description, topic: lane.identity.topic)
         let (naming, identity, store) = (context.plan.naming, lane.identity, context.uploads.store), before = WallClock.milliseconds - context.plan.orphanAge
-        context.uploads.metrics.droppedUploads(await store.dropSealed(of: identity.partition.description, by: context.connector, before: before))
+        context.uploads.metrics.droppedUploads(await store.dropSealed(of: place, before: before))
         guard naming.template == nil else { return }
         context.uploads.metrics.droppedUploads(
             await store.dropUploads(naming.topicPrefix(identity.topic), startedBefore: before) { naming.isName($0, of: identity) })

@@ -34,9 +34,8 @@ protocol ObjectStore: Sendable {
     func tag(_ key: String, _ tags: [(name: String, value: String)]) async throws
     /// Drops unfinished uploads that began before a time, of the keys with a prefix that are meant, as far as that is possible; how many.
     func dropUploads(_ prefix: String, startedBefore milliseconds: Int64, where isMeant: @Sendable (String) -> Bool) async -> Int
-    /// Drops a connector's sealed files of a log partition (`kafka-source`) from before a time, which no entry lists; how many. The last entry's are
-    /// complete.
-    func dropSealed(of source: String, by connector: String, before milliseconds: Int64) async -> Int
+    /// Drops a ledger's sealed files from before a time, which no entry lists; how many. Its last entry's are complete.
+    func dropSealed(of ledger: SealedPlace, before milliseconds: Int64) async -> Int
     /// Seconds until what authorizes requests expires; nil: it does not.
     var credentialsExpireIn: Double? { get }
 }
@@ -59,7 +58,7 @@ extension ObjectStore {
     }
     var knowsConditions: Bool { true }
     func dropUploads(_ prefix: String, startedBefore milliseconds: Int64, where isMeant: @Sendable (String) -> Bool) async -> Int { 0 }
-    func dropSealed(of source: String, by connector: String, before milliseconds: Int64) async -> Int { 0 }
+    func dropSealed(of ledger: SealedPlace, before milliseconds: Int64) async -> Int { 0 }
     var credentialsExpireIn: Double? { nil }
 }
 
@@ -73,6 +72,30 @@ struct ObjectAttributes: Sendable, Equatable {
     var contentType = "application/octet-stream"
     /// Lower-case names; values are ASCII.
     var metadata: [String: String] = [:]
+}
+
+/// Where the sealed files of one ledger lie, and no others: whoever opens a ledger knows of its own files only whether they are needed.
+struct SealedPlace: Sendable, Equatable {
+    let connector: String
+    /// The log partition.
+    let source: String
+    /// What a transform named the records' topic.
+    let topic: String
+
+    init(connector: String, source: String, topic: String) { (self.connector, self.source, self.topic) = (connector, source, topic) }
+
+    /// Of the metadata of a set's file.
+    init(_ metadata: [String: String]) {
+        func value(_ key: String) -> String { PercentCoding.decode(metadata[key] ?? "") }
+        self.init(connector: value("kafka-connector"), source: value("kafka-source"), topic: value("kafka-topic"))
+    }
+
+    /// Three names of directories, which hold no dot.
+    var path: String {
+        [connector, source, topic].map {
+            $0.isEmpty ? "_" : PercentCoding.encode($0).split(separator: ".", omittingEmptySubsequences: false).joined(separator: "%2E")
+        }.joined(separator: "/")
+    }
 }
 
 struct ObjectInfo: Sendable, Equatable {

@@ -65,6 +65,9 @@ extension SnowflakeSinkConfiguration {
         if (proxyHost == nil) != (proxyPort == nil) {
             findings.append(Diagnostic(proxyHost == nil ? "jvm.proxy.host" : "jvm.proxy.port", "jvm.proxy.host and jvm.proxy.port must be given together"))
         }
+        if let odd = nonProxyPatterns.first(where: { $0 != "*" && $0.dropFirst().contains("*") }) {
+            findings.append(Diagnostic("jvm.nonProxy.hosts", "'\(odd)' has a * that is not at its beginning: write hosts, or domains as *.example.com"))
+        }
         if let type = tableType, !["", "standard", "table"].contains(type.lowercased()) {
             findings.append(Diagnostic("snowflake.autocreate.table.type", "Tables of type '\(type)' are not supported; remove it"))
         }
@@ -142,8 +145,20 @@ extension SnowflakeSinkConfiguration {
     }
 
     /// For the account and for the stores behind its stages.
+    /// What a role needs on the stage it uses: of an internal one the given privileges, of an external one USAGE.
+    func stagePrivileges(_ ofInternal: String) -> String { stageURL == nil ? ofInternal : "USAGE" }
+
+    /// As Java has them: `localhost|*.example.com`.
+    private var nonProxyPatterns: [String] { (nonProxyHosts ?? "").split(separator: "|").map { String($0).trimmingSpaces() } }
+
     var proxy: HTTPProxy? {
-        proxyHost.map { HTTPProxy(url: "http://\($0):\(proxyPort ?? "80")", user: proxyUser, password: proxyUser == nil ? nil : proxyPassword) }
+        proxyHost.map {
+            HTTPProxy(
+                url: "http://\($0):\(proxyPort ?? "80")", user: proxyUser, password: proxyUser == nil ? nil : proxyPassword,
+                bypass: nonProxyPatterns.map {
+                    $0.hasPrefix("*") && $0 != "*" ? String($0.dropFirst()) : $0
+                })
+        }
     }
 
     // MARK: Tables
@@ -232,7 +247,7 @@ extension SnowflakeSinkConfiguration {
     /// Keys that were set and change nothing here.
     var ignoredKeys: [String] {
         [
-            ("provider", provider != nil), ("jmx", !jmx), ("enable.mdc.logging", mdcLogging), ("jvm.nonProxy.hosts", nonProxyHosts != nil),
+            ("provider", provider != nil), ("jmx", !jmx), ("enable.mdc.logging", mdcLogging),
             ("enable.task.fail.on.authorization.errors", failOnAuthorization), ("snowflake.validation", validation.lowercased() != "server_side"),
         ].filter(\.1).map(\.0) + jdbc.keys.map { "snowflake.jdbc.\($0)" } + snowpipe.keys.map { "snowflake.snowpipe.\($0)" }
             + streamingSwitches.keys.map { "enable.streaming.\($0)" }

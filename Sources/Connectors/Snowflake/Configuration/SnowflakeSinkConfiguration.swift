@@ -140,7 +140,8 @@ public struct SnowflakeSinkConfiguration: ConnectConfiguration {
         "enable.task.fail.on.authorization.errors", default: "false", importance: .low,
         doc: "Accepted for compatibility: a task fails when it is not authorized, and says which grant is missing", group: "Connector Config")
     var failOnAuthorization: Bool
-    @Field("jvm.nonProxy.hosts", importance: .low, doc: "Accepted for compatibility: the proxy serves this connector alone", group: "Proxy Info")
+    @Field(
+        "jvm.nonProxy.hosts", importance: .low, doc: "Hosts that are asked without the proxy, separated by |; *.example.com is a domain", group: "Proxy Info")
     var nonProxyHosts: String?
     @FieldPrefix("snowflake.jdbc.") var jdbc: [String: String]
     @FieldPrefix("snowflake.snowpipe.") var snowpipe: [String: String]

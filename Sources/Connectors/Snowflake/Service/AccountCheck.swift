@@ -94,7 +94,7 @@ struct AccountCheck {
         return [
             Diagnostic(
                 "snowflake.stage.name",
-                "The stage \(name) does not exist, or the role \(role) may not use it (\(error.code)). GRANT \(configuration.stageURL == nil ? "READ, WRITE" : "USAGE") ON STAGE \(name.sql) TO ROLE \(role)"
+                "The stage \(name) does not exist, or the role \(role) may not use it (\(error.code)). GRANT \(configuration.stagePrivileges("READ, WRITE")) ON STAGE \(name.sql) TO ROLE \(role)"
             )
         ]
     }

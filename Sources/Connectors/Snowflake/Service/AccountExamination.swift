@@ -60,6 +60,9 @@ private struct Trial {
 
     /// For the texts of grants.
     private var grantee: String { "ROLE \(configuration.role.map(SnowflakeSinkConfiguration.stored) ?? "…")" }
+    private func stageGrant(_ privileges: String = "READ, WRITE") -> String {
+        "GRANT \(configuration.stagePrivileges(privileges)) ON STAGE \(stages.name(table).sql) TO \(grantee)"
+    }
     private var schema: String { table.parts.dropLast().map(SQL.identifier).joined(separator: ".") }
 
     init(_ configuration: SnowflakeSinkConfiguration, pool: BlockingPool) throws {
@@ -122,10 +125,8 @@ private struct Trial {
                 "stage",
                 {
                     let stage = try await stages.stage(table)
-                    try await naming("GRANT READ, WRITE ON STAGE \(stages.name(table).sql) TO \(grantee)") { try await stage.store(file.path, body) }
-                    let listed = try await naming("GRANT READ ON STAGE \(stages.name(table).sql) TO \(grantee)") {
-                        try await copy.list(file.directory, of: table)
-                    }
+                    try await naming(stageGrant()) { try await stage.store(file.path, body) }
+                    let listed = try await naming(stageGrant("READ")) { try await copy.list(file.directory, of: table) }
                     guard listed.contains(where: { $0.name == file.name }) else {
                         throw ConnectorError(
                             "snowflake.stage_elsewhere", .stop, "The file that was written is not on the stage \(stage.reference)",
@@ -139,13 +140,15 @@ private struct Trial {
         pipe.patience = .seconds(60)
         let loader: any FileLoader = isSnowpipe ? pipe : copy
         await doctor.step(isSnowpipe ? "pipe" : "COPY") {
-            try await naming("GRANT CREATE PIPE ON SCHEMA \(schema) TO \(grantee)") { try await loader.load([file], into: table) }
+            try await naming(isSnowpipe ? "GRANT CREATE PIPE ON SCHEMA \(schema) TO \(grantee)" : stageGrant("READ")) {
+                try await loader.load([file], into: table)
+            }
             let count = try await session.query("SELECT COUNT(*) AS ROWS_THERE FROM \(table.sql)", "a count")
             guard count.rows == [["1"]] else { throw ConnectorError("doctor.finding", .stop, "The row is not in the table after it was loaded") }
             return "a row was loaded"
         }
         await doctor.step("removal") {
-            try await naming("GRANT READ, WRITE ON STAGE \(stages.name(table).sql) TO \(grantee)") { try await copy.remove([file], of: table) }
+            try await naming(stageGrant()) { try await copy.remove([file], of: table) }
             return "files can be taken off the stage"
         }
     }

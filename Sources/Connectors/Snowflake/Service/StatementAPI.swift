@@ -47,10 +47,10 @@ struct StatementAPI: Statements {
                 answer = try await send(ServiceCall(method: "GET", path: path, what: what))
             case .done(var result):
                 guard let handle = result.queryID else { return .success(result) }
-                for part in 1..<max(1, Self.parts(answer)) {
+                for part in 1..<max(1, Self.parts(result.data)) {
                     var call = ServiceCall(method: "GET", path: "/api/v2/statements/\(URLText.encode(handle))", what: "a part of a result")
                     call.query = [("partition", String(part))]
-                    result.rows += try Self.rows(try await send(call))
+                    result.rows += try Self.rows(try Self.part(try await send(call)))
                 }
                 return .success(result)
             }
@@ -89,7 +89,7 @@ struct StatementAPI: Statements {
         switch answer.status {
         case 200:
             let columns = (json["resultSetMetaData"]?["rowType"]?.arrayValue ?? []).map { $0["name"]?.stringValue?.lowercased() ?? "" }
-            return .done(QueryAnswer(queryID: handle, columns: columns, rows: try rows(answer), chunks: [], data: json))
+            return .done(QueryAnswer(queryID: handle, columns: columns, rows: try rows(json), chunks: [], data: json))
         case 202:
             guard let path = json["statementStatusUrl"]?.stringValue, path.hasPrefix("/") else {
                 throw QueryAnswer.unreadable("a running statement has no statementStatusUrl")
@@ -104,14 +104,17 @@ struct StatementAPI: Statements {
     }
 
     /// In how many parts the result comes, the answer's own included.
-    static func parts(_ answer: ServiceAnswer) -> Int { answer.json?["resultSetMetaData"]?["partitionInfo"]?.arrayValue?.count ?? 1 }
+    static func parts(_ answer: JSONValue) -> Int { answer["resultSetMetaData"]?["partitionInfo"]?.arrayValue?.count ?? 1 }
 
     /// Parts after the first are compressed.
-    static func rows(_ answer: ServiceAnswer) throws -> [[String?]] {
+    static func part(_ answer: ServiceAnswer) throws -> JSONValue {
         let body = answer.body.starts(with: [0x1F, 0x8B]) ? try Gunzip.inflate(answer.body, limit: 64 << 20) : answer.body
-        guard answer.status == 200, let list = (try? JSONValue.parse(body))?["data"]?.arrayValue else {
-            throw QueryAnswer.unreadable("a result of the SQL API has no data")
-        }
+        guard answer.status == 200, let json = try? JSONValue.parse(body) else { throw QueryAnswer.unreadable("a part of a result of the SQL API is not JSON") }
+        return json
+    }
+
+    static func rows(_ answer: JSONValue) throws -> [[String?]] {
+        guard let list = answer["data"]?.arrayValue else { throw QueryAnswer.unreadable("a result of the SQL API has no data") }
         return try list.map(QueryAnswer.row)
     }
 }

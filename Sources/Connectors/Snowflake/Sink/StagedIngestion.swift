@@ -44,6 +44,8 @@ struct StagedIngestion: Ingestion {
         /// Since the last cut.
         var records = 0
         var openedAt: Int64?
+        /// What the log has committed, of an earlier run too; nil: not known.
+        var committed: Int64?
         /// Loaded files that stay on the stage until the offset behind them is committed.
         var loaded: [StagedFile] = []
 
@@ -74,8 +76,9 @@ struct StagedIngestion: Ingestion {
         for listed in try await context.loader.list(directory, of: table) {
             guard let offsets = StagedFile.offsets(of: listed.name) else { continue }
             let isForgotten = listed.modified.map { context.clock() - $0 > context.loader.loadHistory } ?? false
-            // The log is behind it: it was loaded. What stays on the stage for good is no business of this run.
-            if offsets.upperBound < offset, isForgotten || !context.removesFiles { continue }
+            // Committed, so it was loaded. What stays on the stage for good is no business of this run. (The first record read says less: the log may have
+            // dropped records of files that were never loaded.)
+            if let committed = partitions[partition]?.committed, offsets.upperBound < committed, isForgotten || !context.removesFiles { continue }
             if isForgotten { throw tooOld(listed, directory, table) }
             lastNumber += 1
             left.append((lastNumber, listed, offsets))
@@ -219,6 +222,7 @@ struct StagedIngestion: Ingestion {
 
     mutating func committed(_ offsets: [TopicPartition: Int64]) async {
         for (name, offset) in offsets {
+            partitions[name]?.committed = offset
             guard let loaded = partitions[name]?.loaded, !loaded.isEmpty else { continue }
             for file in loaded where file.end < offset { tables[file.table]?.discard(file) }
             partitions[name]?.loaded = loaded.filter { $0.end >= offset }

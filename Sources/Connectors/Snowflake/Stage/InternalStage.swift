@@ -15,22 +15,24 @@ final class InternalStage: Stage {
     private let session: any Statements
     private let transport: HTTPTransport
     private let proxy: HTTPProxy?
+    private let s3: HTTPTransport
     private let pool: BlockingPool
     private let log: Logger
     private let onRetry: @Sendable (String) -> Void
     private struct Kept: Sendable {
         let target: StageTarget
-        /// For targets on S3: its connections are used again.
+        /// For targets on S3.
         let s3: S3Uploads?
         let until: ContinuousClock.Instant
     }
     private let kept = Mutex<[String: Kept]>([:])
 
     init(
-        _ reference: String, session: any Statements, proxy: HTTPProxy? = nil, transport: HTTPTransport, pool: BlockingPool, log: Logger,
-        onRetry: @escaping @Sendable (String) -> Void
+        _ reference: String, session: any Statements, proxy: HTTPProxy? = nil, transport: HTTPTransport, s3: HTTPTransport = S3Uploads.transport(),
+        pool: BlockingPool, log: Logger, onRetry: @escaping @Sendable (String) -> Void
     ) {
         self.proxy = proxy
+        self.s3 = s3
         self.reference = reference
         self.session = session
         self.transport = transport
@@ -61,7 +63,7 @@ final class InternalStage: Stage {
         // Only the name is read of the file: it need not exist here.
         let sql = "PUT 'file:///\(name)' \(reference)/\(directory) AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=NONE OVERWRITE=TRUE PARALLEL=1"
         let target = try StageTarget(try await session.query(sql, "PUT to the stage \(reference)").data)
-        let found = Kept(target: target, s3: try s3(target.place), until: .now + .seconds(1800))
+        let found = Kept(target: target, s3: try uploads(target.place), until: .now + .seconds(1800))
         if target.isReusable {
             kept.withLock { kept in
                 if kept.count > 1000 { kept.removeAll() }
@@ -71,7 +73,7 @@ final class InternalStage: Stage {
         return found
     }
 
-    private func s3(_ target: StageTarget.Place) throws -> S3Uploads? {
+    private func uploads(_ target: StageTarget.Place) throws -> S3Uploads? {
         guard case .s3(let bucket, _, let region, let endpoint, let accessKey, let secretKey, let token) = target else { return nil }
         var place = S3Uploads.Place(bucket: bucket, region: region, endpoint: endpoint)
         // A bare endpoint is Amazon's; one with a plain scheme is a server of a test.
@@ -80,7 +82,7 @@ final class InternalStage: Stage {
         place.secretKey = secretKey
         place.sessionToken = token.flatMap { $0.isEmpty ? nil : $0 }
         place.proxy = proxy
-        return try S3Uploads(place, pool: pool, log: log, onRetry: onRetry)
+        return try S3Uploads(place, transport: s3, pool: pool, log: log, onRetry: onRetry)
     }
 
     private func upload(_ kept: Kept, _ name: String, _ plain: [UInt8]) async throws {

@@ -14,6 +14,8 @@ struct Stages: Sendable {
     /// The user's own; nil: one a table.
     let own: ObjectName?
     private let proxy: HTTPProxy?
+    /// To S3, for all stages.
+    private let s3 = S3Uploads.transport()
     private let external: (bucket: SnowflakeSinkConfiguration.StageBucket, prefix: String)?
 
     init(
@@ -45,7 +47,7 @@ struct Stages: Sendable {
         let reference = reference(table)
         switch external?.bucket {
         case .s3(let place):
-            let uploads = try S3Uploads(place, pool: pool, log: log, onRetry: onRetry)
+            let uploads = try S3Uploads(place, transport: s3, pool: pool, log: log, onRetry: onRetry)
             return ExternalStage(reference: reference, prefix: external?.prefix ?? "") { try await uploads.put($0, $1, metadata: [:]) }
         case .gcs(let place):
             let uploads = try GCSUploads(place, pool: pool, log: log, onRetry: onRetry)
@@ -53,6 +55,6 @@ struct Stages: Sendable {
         case nil: break
         }
         if own == nil { try await setup.createStage(name(table)) }
-        return InternalStage(reference, session: session, proxy: proxy, transport: transport, pool: pool, log: log, onRetry: onRetry)
+        return InternalStage(reference, session: session, proxy: proxy, transport: transport, s3: s3, pool: pool, log: log, onRetry: onRetry)
     }
 }

@@ -5,14 +5,14 @@ import Transport
 /// Uploads whose end and whose appearance are two steps (`exactly.once.mode=ledger`). A session's object is there with its last byte, so the bytes go
 /// to a hidden object, which `compose` makes the file: one request, without moving bytes, atomic, and only where there is none.
 ///
-///     begin, parts ─▶ session of <hidden directory><partition>/<random> ─▶ seal: the hidden object is there
+///     begin, parts ─▶ session of <hidden directory><connector>/<log partition>/<topic>/<random> ─▶ seal: the hidden object is there
 ///     complete     ─▶ POST …/o/{key}/compose, ifGenerationMatch=0, with the metadata ─▶ DELETE the hidden object
 ///
 /// Follows https://cloud.google.com/storage/docs/json_api/v1/objects/compose.
 extension GCSStore {
     func beginHidden(_ key: String, _ attributes: ObjectAttributes, below directory: String) async throws -> Upload {
         let random = [UInt64.random(in: 0...UInt64.max), UInt64.random(in: 0...UInt64.max)].map { String($0, radix: 16) }.joined()
-        let name = "\(directory)\(attributes.metadata["kafka-source"] ?? "_")/\(random)", bytes = ObjectAttributes(metadata: attributes.metadata)
+        let name = "\(directory)\(SealedPlace(attributes.metadata).path)/\(random)", bytes = ObjectAttributes(metadata: attributes.metadata)
         // Without a condition: the name is drawn, and a session that was lost after its last byte is sent again over itself.
         @Sendable func begin() async throws -> String {
             guard let session = try await session(name, bytes, []) else {
@@ -61,21 +61,16 @@ extension GCSStore {
         return .stored
     }
 
-    /// The directory is one connector's.
-    func dropSealed(of source: String, by connector: String, before milliseconds: Int64) async -> Int {
+    func dropSealed(of ledger: SealedPlace, before milliseconds: Int64) async -> Int {
         guard let directory = options.hiddenDirectory else { return 0 }
-        let call = GCSCall(
-            method: "GET", url: endpoint.object(nil),
-            query: [("prefix", "\(directory)\(PercentCoding.encode(source))/"), ("maxResults", "1000"), ("fields", "items(name,timeCreated)")],
-            what: "list objects", permission: "storage.objects.list")
-        guard case .success(let response)? = try? await client.send(call), let page = try? JSONValue.parse(response.body) else { return 0 }
-        var dropped = 0
-        for object in page["items"]?.arrayValue ?? [] {
-            guard let name = object["name"]?.stringValue, let created = object["timeCreated"]?.stringValue.flatMap(CredentialTime.milliseconds),
-                created < milliseconds, (try? await delete(name)) != nil
-            else { continue }
-            dropped += 1
-        }
+        var dropped = 0, next: String?
+        repeat {
+            guard let found = try? await page("\(directory)\(ledger.path)/", after: next, limit: 1000) else { break }
+            for object in found.entries where object.modified.map({ $0 < milliseconds }) ?? false {
+                if (try? await delete(object.key)) != nil { dropped += 1 }
+            }
+            next = found.next
+        } while next != nil
         return dropped
     }
 }

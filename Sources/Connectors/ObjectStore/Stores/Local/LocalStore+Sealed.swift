@@ -4,13 +4,12 @@ import Synchronization
 
 /// Files whose end and whose appearance are two steps (`exactly.once.mode=ledger`): they lie where no start of a task clears them, and are durable.
 ///
-///     .sluice/sealed/<connector>/<log partition>/<upload>   ─ link(2) ─▶ the object
+///     .sluice/sealed/<connector>/<log partition>/<topic>/<upload>   ─ link(2) ─▶ the object
 extension LocalStore {
     static let sealed = ".sluice/sealed"
 
     func seal(_ upload: Upload, _ parts: [UploadedPart], _ attributes: ObjectAttributes) async throws -> SealedFile {
-        let metadata = attributes.metadata.mapValues { PercentCoding.decode($0) }
-        let directory = Self.sealedDirectory(metadata["kafka-source"] ?? "", metadata["kafka-connector"] ?? "")
+        let directory = "\(Self.sealed)/\(SealedPlace(attributes.metadata).path)"
         // Of this upload alone, also when it is asked again: a process that has the same number later draws another token.
         let id = "\(directory)/\(token)x\(upload.id.split(separator: ".").last ?? "")"
         return try await pool.run { [self] _ in
@@ -27,8 +26,8 @@ extension LocalStore {
         }
     }
 
-    func dropSealed(of source: String, by connector: String, before milliseconds: Int64) async -> Int {
-        let directory = "\(root)/\(Self.sealedDirectory(source, connector))"
+    func dropSealed(of ledger: SealedPlace, before milliseconds: Int64) async -> Int {
+        let directory = "\(root)/\(Self.sealed)/\(ledger.path)"
         let dropped = try? await pool.run { _ in
             try DirectoryListing.names(directory).count { name in
                 var status = stat(), path = "\(directory)/\(name)"
@@ -50,12 +49,5 @@ extension LocalStore {
             throw LocalError(errno, "read", path)
         }
         return TemporaryFile(path, open: fd)
-    }
-
-    private static func sealedDirectory(_ source: String, _ connector: String) -> String {
-        func part(_ text: String) -> String {
-            text.isEmpty ? "_" : PercentCoding.encode(text).split(separator: ".", omittingEmptySubsequences: false).joined(separator: "%2E")
-        }
-        return "\(sealed)/\(part(connector))/\(part(source))"
     }
 }

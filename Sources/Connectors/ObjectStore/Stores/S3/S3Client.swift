@@ -34,18 +34,7 @@ final class S3Client: Sendable {
         var sendMD5 = false
         /// A PEM file of the certificates to trust.
         var trust: String?
-        var proxy: String?
-        var proxyUser: String?
-        var proxyPassword: Secret?
-
-        /// Sends a request through the proxy, when there is one.
-        var proxyRequest: @Sendable (HTTPRequest) -> HTTPRequest {
-            { [proxy, proxyUser, proxyPassword] request in
-                var request = request
-                (request.proxy, request.proxyUser, request.proxyPassword) = (proxy, proxyUser, proxyPassword?.value)
-                return request
-            }
-        }
+        var proxy: HTTPProxy?
     }
 
     private struct Learned {
@@ -64,22 +53,27 @@ final class S3Client: Sendable {
     private let log: Logger
     private let onRetry: @Sendable (_ code: String) -> Void
 
-    init(_ settings: Settings, pool: BlockingPool, log: Logger, onRetry: @escaping @Sendable (String) -> Void = { _ in }) {
+    /// `transport`: whose connections are used; nil: its own.
+    init(
+        _ settings: Settings, transport: HTTPTransport? = nil, pool: BlockingPool, log: Logger, onRetry: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.settings = settings
         self.pool = pool
         self.log = log
         self.onRetry = onRetry
         learned = Mutex(Learned(region: settings.region))
-        let transport = HTTPTransport(trust: settings.trust ?? settings.credentials.namedTrust())
+        let transport = transport ?? HTTPTransport(trust: settings.trust ?? settings.credentials.namedTrust())
         self.transport = transport
-        let proxy = settings.proxyRequest
+        let proxy = settings.proxy
         credentials = CredentialProvider(
             settings.credentials,
             CredentialHTTP(
                 exchange: { request in
                     // Services on this host or network are not behind the proxy.
-                    let request = request.url.hasPrefix("https://") ? proxy(request) : request
-                    return try await pool.run { cancel in try transport.perform(request, cancel: cancel) }
+                    var request = request
+                    if request.url.hasPrefix("https://") { request.proxy = proxy }
+                    let sent = request
+                    return try await pool.run { cancel in try transport.perform(sent, cancel: cancel) }
                 }, pool: pool), log: log)
     }
 
@@ -174,10 +168,9 @@ final class S3Client: Sendable {
         // libcurl would invent a content type for a POST, and wait for a 100 where nobody asked for it.
         if call.contentType == nil { headers.append(("Content-Type", "application/octet-stream")) }
         if !settings.expectContinue || call.body.count <= 1 << 20 { headers.append(("Expect", HTTPTransport.absent)) }
-        return settings.proxyRequest(
-            HTTPRequest(
-                method: call.method, url: "\(settings.endpoint.scheme)://\(host)\(path)\(query.isEmpty ? "" : "?" + query)", headers: headers,
-                body: call.body))
+        return HTTPRequest(
+            method: call.method, url: "\(settings.endpoint.scheme)://\(host)\(path)\(query.isEmpty ? "" : "?" + query)", headers: headers, body: call.body,
+            proxy: settings.proxy)
     }
 }
 

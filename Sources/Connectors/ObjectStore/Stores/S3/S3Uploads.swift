@@ -27,15 +27,18 @@ package struct S3Uploads: Sendable {
     private static let singleRequest = 64 << 20
     private static let part = 16 << 20
 
-    package init(_ place: Place, pool: BlockingPool, log: Logger, onRetry: @escaping @Sendable (String) -> Void) throws {
+    /// Connections for `init`, which may be shared by places; trusts what AWS's own tools would.
+    package static func transport() -> HTTPTransport { HTTPTransport(trust: CredentialChain().namedTrust()) }
+
+    package init(_ place: Place, transport: HTTPTransport, pool: BlockingPool, log: Logger, onRetry: @escaping @Sendable (String) -> Void) throws {
         var credentials = CredentialChain()
         if !place.accessKey.isEmpty {
             credentials.configured = Credentials(accessKey: place.accessKey, secretKey: place.secretKey, sessionToken: place.sessionToken)
         }
         let endpoint = try S3Endpoint(url: place.endpoint, bucket: place.bucket, pathStyle: place.pathStyle)
         var settings = S3Client.Settings(endpoint: endpoint, region: place.region, credentials: credentials, retry: RetryPolicy(retries: 5, base: 200))
-        (settings.proxy, settings.proxyUser, settings.proxyPassword) = (place.proxy?.url, place.proxy?.user, place.proxy?.password)
-        store = S3Store(S3Client(settings, pool: pool, log: log, onRetry: onRetry), S3Store.Options(), log: log)
+        settings.proxy = place.proxy
+        store = S3Store(S3Client(settings, transport: transport, pool: pool, log: log, onRetry: onRetry), S3Store.Options(), log: log)
     }
 
     /// Writes an object, over one that is there. Metadata names are in lower case.
